@@ -1,0 +1,186 @@
+"""The backward sweep: from outputs to inputs in reverse order of recording, adding gradients up.
+
+It knows arrays and histories and no single operation. The same text sweeps over arrays (for `.grad`) and, with
+`create_graph`, over Tensors, whose own history makes the gradients differentiable again.
+
+A *target* is where a gradient can go: a Node, a Part of one, or a leaf Tensor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from heapq import heappop, heappush
+from sys import getrefcount
+from typing import Any
+
+import numpy as np
+
+from .history import Node, Part, check_unchanged
+from .mode import enable_grad, no_grad
+
+FREED = (
+    "a backward sweep has already used and freed this part of the graph; "
+    "give the first one keep_graph=True, or compute the value again"
+)
+
+
+def sweep(
+    outputs: Iterable[Any],
+    seeds: Iterable[Any],
+    wanted: Iterable[Any] | None = None,
+    *,
+    keep_graph: bool = False,
+    create_graph: bool = False,
+) -> dict[Any, Any]:
+    """{target: gradient of the sum of seed · output}, for the `wanted` targets that it reaches.
+
+    Without `wanted`: for all leaves, and for the nodes that were asked to retain theirs. A gradient has its
+    target's shape and dtype and is a writable array that nothing else shares (with `create_graph`, a Tensor).
+    """
+    outputs = list(outputs)
+    gradient: dict[Any, Any] = {}  # what has reached a target so far: borrowed from a VJP,
+    owned: set[Any] = set()  # or known to nobody else, so that it may be added into and given away
+    heap: list[tuple[int, Node]] = []  # the nodes that a gradient has reached, the youngest on top
+    reached: dict[Node, list[Part]] = {}  # of a node with several values: which of them
+    recovered: dict[Node, Any] = {}  # values that had to be computed again
+    kept = frozenset(wanted) if wanted is not None else frozenset()
+    leading = _leading_to(outputs, kept) if wanted is not None else None
+
+    with enable_grad() if create_graph else no_grad():
+        for target, seed in zip(outputs, seeds, strict=True):
+            if target in gradient:
+                gradient[target] = gradient[target] + seed
+            else:
+                gradient[target] = seed
+                _push(heap, target, reached)
+
+        while heap:
+            node = heappop(heap)[1]
+            if reached and node in reached:
+                g = _one_per_value(node, {part.index: _take(gradient, part, kept) for part in reached.pop(node)})
+            else:
+                g = (_take(gradient, node, kept),)
+            if leading is not None and node not in leading:
+                continue
+            if node.vjps is None:
+                raise RuntimeError(f"{node.op.name}: {FREED}")
+            check_unchanged(node)
+            vjps = node.op.replay(node, recovered) if create_graph else node.vjps
+            for target, vjp in zip(node.inputs, vjps, strict=True):
+                if vjp is None or (leading is not None and target not in kept and _node_of(target) not in leading):
+                    continue
+                dx = vjp(*g)
+                if dx.__class__ is not np.ndarray:
+                    if dx is None:  # nothing flows here
+                        continue
+                    if not (create_graph and hasattr(dx, "_data")):
+                        dx = np.asarray(getattr(dx, "_data", dx))
+                if dx.shape != target.shape:
+                    dx = sum_to(dx, target.shape, node.op.name)
+                if dx.dtype is not target.dtype:
+                    dx = _cast(dx, target.dtype, node.op.name)
+                if target not in gradient:
+                    if getrefcount(dx) == ALONE and dx.base is None and dx.flags.writeable:
+                        owned.add(target)
+                    gradient[target] = dx
+                    if target.__class__ is Node:
+                        heappush(heap, (-target.order, target))
+                    else:
+                        _push(heap, target, reached)
+                elif target in owned:
+                    gradient[target] += dx
+                elif create_graph:
+                    gradient[target] = gradient[target] + dx
+                else:
+                    gradient[target] = np.asarray(gradient[target] + dx)
+                    owned.add(target)
+                del dx  # or the next one would not be alone
+            if not (keep_graph or create_graph):
+                node.free()
+
+    if create_graph:
+        return gradient
+    return {target: dx if target in owned else dx.copy() for target, dx in gradient.items()}
+
+
+def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:
+    """Sum a gradient over the axes that broadcasting has added or stretched, so that it has `shape`."""
+    added = len(dx.shape) - len(shape)
+    if added < 0 or any(n not in (1, m) for n, m in zip(shape, dx.shape[added:], strict=True)):
+        raise ValueError(
+            f"{name}: a VJP returned a gradient of shape {dx.shape} for an input of shape {shape}; it must have the "
+            "input's shape, or one to which the input broadcasts"
+        )
+    stretched = [added + i for i, n in enumerate(shape) if n != dx.shape[added + i]]
+    return np.reshape(np.sum(dx, axis=(*range(added), *stretched)), shape)
+
+
+def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
+    if not np.can_cast(dx.dtype, dtype, "same_kind"):
+        raise TypeError(
+            f"{name}: a gradient of dtype {dx.dtype} cannot be kept by a tensor of dtype {dtype}; "
+            "tensors that need gradients should be real and floating: convert with astype()"
+        )
+    return dx.astype(dtype)
+
+
+def _count_when_alone() -> int:
+    dx = np.empty(0)
+    return getrefcount(dx)
+
+
+ALONE = _count_when_alone()  # what getrefcount says of an array that one local variable holds
+
+
+def _node_of(target: Any) -> Any:
+    return target.node if target.__class__ is Part else target
+
+
+def _push(heap: list[tuple[int, Node]], target: Any, reached: dict[Node, list[Part]]) -> None:
+    if target.__class__ is Part:
+        parts = reached.setdefault(target.node, [])
+        parts.append(target)
+        if len(parts) == 1:
+            heappush(heap, (-target.order, target.node))
+    elif target.__class__ is Node:
+        heappush(heap, (-target.order, target))
+
+
+def _take(gradient: dict[Any, Any], target: Any, kept: frozenset[Any]) -> Any:
+    g = gradient.pop(target)
+    if target.retain or target in kept:
+        gradient[target] = g
+    return g
+
+
+def _one_per_value(node: Node, gradients: dict[int, Any]) -> tuple[Any, ...]:
+    """The gradients of all values of a node: a read-only zero where none has arrived."""
+    return tuple(
+        gradients[i] if i in gradients else np.broadcast_to(np.zeros((), dtype), shape)
+        for i, (shape, dtype) in enumerate(zip(node.shape, node.dtype, strict=True))
+    )
+
+
+def _leading_to(outputs: Iterable[Any], wanted: frozenset[Any]) -> set[Node]:
+    """The nodes through which gradients pass from outputs to wanted targets.
+
+    Nothing that leads to a target is older than the target, so the search stops at the oldest one.
+    """
+    oldest = min((getattr(target, "order", 0) for target in wanted), default=0)
+    nodes: set[Node] = set()
+    stack = [_node_of(target) for target in outputs]
+    while stack:
+        node = stack.pop()
+        if node.__class__ is not Node or node.order <= oldest or node in nodes:
+            continue
+        if node.vjps is None:
+            raise RuntimeError(f"{node.op.name}: {FREED}")
+        nodes.add(node)
+        stack += [_node_of(x) for x, vjp in zip(node.inputs, node.vjps, strict=True) if vjp is not None]
+    leading: set[Node] = set()
+    for node in sorted(nodes, key=lambda node: node.order):
+        assert node.vjps is not None
+        tracked = [x for x, vjp in zip(node.inputs, node.vjps, strict=True) if vjp is not None]
+        if any(x in wanted or _node_of(x) in leading for x in tracked):
+            leading.add(node)
+    return leading

@@ -1,0 +1,105 @@
+"""The history of a tensor: one node for each recorded operation, and the clock that orders them."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from .op import Op
+
+# One clock for everything that happens to arrays: recordings and counted changes. A node is older than the
+# nodes that use its value, so reverse order of creation is a valid order for the backward sweep; and an
+# array that changed after a node was made shows it by a later time.
+tick: Callable[[], int] = itertools.count(1).__next__
+
+
+class Node:
+    """One recorded operation. It holds where its inputs come from, not their arrays.
+
+    The arrays that a gradient needs live in the VJPs' closures and go when the VJPs go. For an operation with
+    several values, `shape`, `dtype` and `value` are tuples, and `grad` stays with the parts.
+    """
+
+    __slots__ = (
+        "changed",  # [time of the last counted change] of the value's memory, shared with its views
+        "dtype",
+        "grad",  # the gradient of the value, when somebody asked to retain it
+        "inputs",  # one per data argument: a Node or Part, a leaf Tensor, or a constant
+        "op",
+        "order",  # when it was recorded
+        "retain",
+        "settings",  # (positional, keyword) settings of the call, for running the body again
+        "shape",
+        "value",  # a weak reference to the array: alive as long as somebody else keeps it
+        "vjps",  # one per data argument, None where nobody needs it; None altogether once freed
+    )
+
+    op: Op
+    inputs: tuple[Any, ...]
+    vjps: tuple[Callable[..., Any] | None, ...] | None
+    settings: tuple[tuple[Any, ...], dict[str, Any]]
+    order: int
+    shape: Any
+    dtype: Any
+    changed: list[int]
+    value: Any
+    grad: np.ndarray | None
+    retain: bool
+
+    def free(self) -> None:
+        """Let go of everything that a gradient would have needed."""
+        self.vjps = None
+        self.inputs = ()
+
+
+class Part:
+    """One of the several values of a node: where `w` of `w, V = eigh(a)` comes from."""
+
+    __slots__ = ("changed", "dtype", "grad", "index", "node", "order", "retain", "shape", "value")
+
+    def __init__(self, node: Node, index: int) -> None:
+        self.node = node
+        self.index = index
+        self.order = node.order
+        self.shape: tuple[int, ...] = node.shape[index]
+        self.dtype: np.dtype[Any] = node.dtype[index]
+        self.changed = node.changed
+        self.value: ref[np.ndarray] = node.value[index]
+        self.grad: np.ndarray | None = None
+        self.retain = False
+
+
+class _Changes:
+    """When anything was last changed: lets the sweep skip the question for all nodes recorded later."""
+
+    last = 0
+    lock = threading.Lock()
+
+
+def count_change(changed: list[int]) -> None:
+    """Note that the memory behind `changed` is being written to."""
+    with _Changes.lock:
+        changed[0] = _Changes.last = tick()
+
+
+def check_unchanged(node: Node, *, of_linear: bool = False) -> None:
+    """Raise if an input or the value of a node was changed in place after the node was recorded.
+
+    A linear node keeps neither, so that it is only asked (`of_linear`) when its value is computed again.
+    """
+    if node.order > _Changes.last or (node.op.linear and not of_linear):
+        return
+    for i, x in enumerate((*node.inputs, node)):
+        changed = getattr(x, "changed", None) or getattr(x, "_changed", (0,))
+        if changed[0] > node.order:
+            what = "its result" if x is node else f"its input {i}, of shape {x.shape},"
+            raise RuntimeError(
+                f"{node.op.name}: {what} was changed in place after {node.op.name} was computed, so that its gradient "
+                "would be wrong; call backward() before the change, or change a copy"
+            )

@@ -1,0 +1,75 @@
+"""Recording on and off: `no_grad`, `enable_grad`, per thread and per asyncio task."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, ClassVar, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# (is recording on, what it was before): the history of entered blocks is the value itself, so one
+# object can be entered twice, in two threads, or as a decorator, and always leaves what it found.
+_mode: ContextVar[tuple[bool, Any]] = ContextVar("pureml_core.recording", default=(True, None))
+recording = _mode.get  # recording()[0], the engine's way to ask
+
+
+def is_grad_enabled() -> bool:
+    """Whether operations on tracked tensors are being recorded, here and now."""
+    return _mode.get()[0]
+
+
+class _Mode:
+    """A context manager and a decorator, reusable and nestable."""
+
+    enabled: ClassVar[bool]
+
+    def __enter__(self) -> None:
+        _mode.set((self.enabled, _mode.get()))
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.set(_mode.get()[1])
+
+    def __call__(self, f: F) -> F:
+        if inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f):
+            raise TypeError(
+                f"{type(self).__name__} cannot decorate the generator function {f.__qualname__}: its caller would "
+                f"share the mode between two items; write `with {type(self).__name__}():` inside it"
+            )
+        if inspect.iscoroutinefunction(f):
+
+            @functools.wraps(f)
+            async def wrapped(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return await f(*args, **kwargs)
+        else:
+
+            @functools.wraps(f)
+            def wrapped(*args: Any, **kwargs: Any) -> Any:
+                with self:
+                    return f(*args, **kwargs)
+
+        return wrapped  # type: ignore[return-value]
+
+
+class no_grad(_Mode):
+    """Record nothing inside: `with no_grad(): ...` or `@no_grad()`.
+
+    Holds for the current thread or asyncio task only.
+
+    >>> from pureml_core import Tensor
+    >>> x = Tensor([1.0, 2.0], requires_grad=True)
+    >>> with no_grad():
+    ...     print((x * x).requires_grad)
+    False
+    """
+
+    enabled = False
+
+
+class enable_grad(_Mode):
+    """Record inside, also within a surrounding `no_grad`."""
+
+    enabled = True

@@ -1,0 +1,337 @@
+"""The one way to write an operation: a function that returns its value and, right under it, its VJPs.
+
+    @op(numpy=np.exp)
+    def exp(x, /):
+        y = np.exp(x)
+        return y, lambda g: g * y
+
+Arguments before `/` are data, those after it settings. The engine takes arrays out of Tensors, records what somebody
+will need a gradient of, and, when gradients must be differentiable themselves, runs the body once more on Tensors
+(`Op.replay`), so that the VJPs it returns are recorded in their turn.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from typing import Any, NoReturn, TypeVar, cast, overload
+from weakref import ref
+
+import numpy as np
+
+from .backward import FREED, sweep
+from .history import Node, Part, check_unchanged, tick
+from .mode import recording
+from .registry import NUMPY, register
+from .tensor import Tensor
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+# Data that a body receives as it is. Tensors give their arrays; anything else is made an array.
+AS_IS = frozenset({np.ndarray, float, int, bool, complex, type(None)})
+
+# While a body is run again on Tensors: (its node, the values recovered so far).
+_replayed: ContextVar[tuple[Node, dict[Node, Any]] | None] = ContextVar("pureml_core.replayed", default=None)
+
+
+class Op:
+    """What the engine and its tools know of an operation; `registry.OPS` holds one for each `@op`."""
+
+    def __init__(
+        self,
+        body: Callable[..., Any],
+        numpy: Callable[..., Any] | None = None,
+        linear: bool = False,
+        definition: Callable[..., Any] | None = None,
+    ) -> None:
+        self.body = body
+        self.name = body.__name__
+        self.key = f"{body.__module__}.{body.__qualname__}"
+        self.numpy = numpy
+        self.linear = linear
+        self.definition = definition
+        self.data, self.variadic = _data_parameters(body)
+        self.call: Callable[..., Any] = body
+
+    def replay(self, node: Node, recovered: dict[Node, Any]) -> Sequence[Callable[..., Any] | None]:
+        """The VJPs of `node` once more, this time computing on Tensors and being recorded."""
+        assert node.vjps is not None
+        if self.linear:  # they use nothing but the incoming gradient: they can take a Tensor as they stand
+            return node.vjps
+        inputs = [
+            _array_of(x, recovered) if vjp is None else x if isinstance(x, Tensor) else _alias_of(x, recovered)
+            for x, vjp in zip(node.inputs, node.vjps, strict=True)
+        ]
+        positional, keyword = node.settings
+        if self.definition is not None:
+            return _vjps_of_definition(self.definition, inputs, node)
+        token = _replayed.set((node, recovered))
+        try:
+            result = self.body(*inputs, *positional, **keyword)
+        finally:
+            _replayed.reset(token)
+        return [again if vjp is not None else None for again, vjp in zip(result[1:], node.vjps, strict=True)]
+
+
+@overload
+def op(body: F) -> F: ...
+@overload
+def op(
+    *,
+    numpy: Callable[..., Any] | None = None,
+    bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]] | None = None,
+    linear: bool = False,
+    definition: Callable[..., Any] | None = None,
+) -> Callable[[F], F]: ...
+def op(
+    body: Any = None,
+    *,
+    numpy: Callable[..., Any] | None = None,
+    bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]] | None = None,
+    linear: bool = False,
+    definition: Callable[..., Any] | None = None,
+) -> Any:
+    """Make a differentiable operation of a function that returns `(value, vjp, vjp, ...)`.
+
+    The body gets arrays for its data arguments and returns its value, then for each data argument a function from the
+    value's gradient to the argument's, or None. A tuple as value makes an operation of several values.
+
+    Args:
+        numpy: the NumPy function that leads here when it meets a Tensor. Its arguments are bound by the body's own
+            signature, or by `bind`, a function of NumPy's arguments that returns (data, settings).
+        linear: the VJPs use neither inputs nor value. Nothing is kept for them and nothing need be run again.
+        definition: a function of the same signature composed of other operations. Second derivatives use it.
+
+    Raises:
+        TypeError: the body has no data arguments.
+        ValueError: its key `module.qualname`, or `numpy`, is taken (in `__main__` a key may be defined again).
+    """
+    if body is None:
+        return lambda body: op(body, numpy=numpy, bind=bind, linear=linear, definition=definition)  # type: ignore[call-overload]
+
+    record = Op(body, numpy, linear, definition)
+    count = None if record.variadic else len(record.data)
+    defaults = tuple(p.default for p in record.data)
+
+    @functools.wraps(body)
+    def call(*args: Any, **settings: Any) -> Any:
+        if count is None or len(args) == count:
+            data, positional = args, ()
+        else:
+            data, positional = args[:count], args[count:]
+            if len(data) < count:
+                data += defaults[len(data) :]
+                if inspect.Parameter.empty in data:
+                    body(*args, **settings)  # raises the TypeError that names what is missing
+        tracked = False
+        arrays = []
+        for x in data:
+            if isinstance(x, Tensor):
+                tracked = tracked or x._requires_grad
+                arrays.append(x._data)
+            else:
+                arrays.append(x if x.__class__ in AS_IS else np.asarray(x))
+        try:
+            y, *vjps = body(*arrays, *positional, **settings)
+        except (ValueError, TypeError, IndexError) as error:
+            _explain(error, record.name, arrays)
+        if not (tracked and recording()[0]):
+            return _untracked(y, data)
+        if len(vjps) != len(data):
+            raise TypeError(f"{record.name}: {len(vjps)} VJPs for {len(data)} data arguments; give None where no gradient exists")
+
+        needed = False
+        inputs = []
+        for i, x in enumerate(data):
+            if isinstance(x, Tensor):
+                if x._requires_grad:
+                    needed = needed or vjps[i] is not None
+                else:
+                    vjps[i] = None
+                inputs.append(x._node or x)
+            else:
+                vjps[i] = None
+                inputs.append(x)
+        if not needed:
+            return _untracked(y, data)
+        node = Node()
+        node.op = record
+        node.inputs = tuple(inputs)
+        node.vjps = tuple(vjps)
+        node.settings = (positional, settings)
+        node.order = tick()
+        node.grad = None
+        node.retain = False
+        if y.__class__ is tuple:
+            return _several(y, node)
+        if y.__class__ is not np.ndarray:
+            y = np.asarray(y)
+        node.shape = y.shape
+        node.dtype = y.dtype
+        node.value = ref(y)
+        t = _new(Tensor)
+        t._data = y
+        t._node = node
+        t._requires_grad = True
+        t._grad = None
+        t._changed = node.changed = [0] if y.base is None else _counter(y, data)
+        return t
+
+    record.call = call
+    call.op = record  # type: ignore[attr-defined]
+    register(record)
+    if numpy is not None:
+        NUMPY[numpy] = call if bind is None else _bound(call, bind)
+    return call
+
+
+_new = object.__new__
+
+
+def kernel(f: F) -> F:
+    """Mark array-only work inside a body (`out=`, writing into arrays, loops): it computes exactly the body's value.
+
+    When the body is run again on Tensors, a kernel is not executed: the operation's recorded value stands for it.
+    """
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        replayed = _replayed.get()
+        if replayed is None or not any(isinstance(x, Tensor) for x in (*args, *kwargs.values())):
+            return f(*args, **kwargs)
+        node, recovered = replayed
+        if isinstance(node.value, tuple):
+            return tuple(_alias_of(Part(node, i), recovered) for i in range(len(node.value)))
+        return _alias_of(node, recovered)
+
+    return cast(F, call)
+
+
+@op(linear=True)
+def alias(x: Any, /) -> Any:
+    """The same value as a tensor of its own: gradients can be asked for at this one use of x."""
+    return x, lambda g: g
+
+
+def tracked_as(value: np.ndarray, target: Node | Part | None, changed: list[int]) -> Tensor:
+    """A Tensor of `value` with a given history; the engine's way to make one."""
+    t = _new(Tensor)
+    t._data = value
+    t._node = target
+    t._requires_grad = target is not None
+    t._grad = None
+    t._changed = changed
+    return t
+
+
+def _untracked(y: Any, data: Sequence[Any]) -> Any:
+    if y.__class__ is tuple:
+        return tuple(_untracked(part, data) for part in y)
+    y = np.asarray(y)
+    return tracked_as(y, None, _counter(y, data))
+
+
+def _several(values: tuple[Any, ...], node: Node) -> tuple[Tensor, ...]:
+    arrays = [np.asarray(y) for y in values]
+    node.shape = tuple(y.shape for y in arrays)
+    node.dtype = tuple(y.dtype for y in arrays)
+    node.value = tuple(ref(y) for y in arrays)
+    node.changed = [0]
+    return tuple(tracked_as(y, Part(node, i), node.changed) for i, y in enumerate(arrays))
+
+
+def _counter(y: np.ndarray, data: Sequence[Any]) -> list[int]:
+    """The change counter for a value: that of the tensor whose memory it shares, or a new one."""
+    for x in data:
+        if isinstance(x, Tensor) and (x._data is y or (y.base is not None and np.may_share_memory(x._data, y))):
+            return x._changed
+    return [0]
+
+
+def _bound(
+    call: Callable[..., Any], bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]]
+) -> Callable[..., Any]:
+    def from_numpy(*args: Any, **kwargs: Any) -> Any:
+        data, settings = bind(*args, **kwargs)
+        return call(*data, **settings)
+
+    return from_numpy
+
+
+def _data_parameters(body: Callable[..., Any]) -> tuple[list[inspect.Parameter], bool]:
+    """The data arguments of a body: those before `/`, or `*xs`."""
+    parameters = inspect.signature(body).parameters.values()
+    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    data = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
+    if not data:
+        raise TypeError(f"{body.__qualname__}: an op takes its data before `/` or as `*xs`, and has none")
+    return data, variadic
+
+
+def _explain(error: Exception, name: str, arrays: Sequence[Any]) -> NoReturn:
+    """Raise the error of a body again with the operation and the shapes it was given."""
+    if str(error).startswith(f"{name}:") or type(error) not in (ValueError, TypeError, IndexError):
+        raise error
+    shapes = ", ".join(str(x.shape) if isinstance(x, np.ndarray) else repr(x) for x in arrays)
+    raise type(error)(f"{name}: given {shapes}: {error}") from error
+
+
+def _kept(x: Node | Part, recovered: dict[Node, Any]) -> np.ndarray | None:
+    """The array of a node or part, if it still exists."""
+    if isinstance(x, Part):
+        return recovered[x.node][x.index] if x.node in recovered else x.value()
+    return recovered[x] if x in recovered else x.value()
+
+
+def _array_of(x: Any, recovered: dict[Node, Any]) -> Any:
+    """The array of an input. If nobody has kept it, it is computed again from its own history."""
+    if not isinstance(x, Node | Part):
+        return getattr(x, "_data", x)
+    stack = [x]
+    while True:
+        value = _kept(stack[-1], recovered)
+        if value is not None:
+            stack.pop()
+            if not stack:
+                return value
+            continue
+        node = stack[-1].node if isinstance(stack[-1], Part) else stack[-1]
+        if node.vjps is None:
+            raise RuntimeError(f"{node.op.name}: {FREED}")
+        arrays = [_kept(x, recovered) if isinstance(x, Node | Part) else getattr(x, "_data", x) for x in node.inputs]
+        missing = [x for x, a in zip(node.inputs, arrays, strict=True) if a is None and isinstance(x, Node | Part)]
+        if missing:
+            stack += missing
+            continue
+        check_unchanged(node, of_linear=True)
+        positional, keyword = node.settings
+        y = node.op.body(*arrays, *positional, **keyword)[0]
+        recovered[node] = tuple(np.asarray(part) for part in y) if y.__class__ is tuple else np.asarray(y)
+
+
+def _alias_of(x: Node | Part, recovered: dict[Node, Any]) -> Tensor:
+    return tracked_as(_array_of(x, recovered), x, x.changed)
+
+
+def _vjps_of_definition(definition: Callable[..., Any], inputs: list[Any], node: Node) -> list[Any]:
+    """The VJPs of a composed function, differentiated back to an alias of each input and no further."""
+    assert node.vjps is not None
+    aliases = [x if vjp is None else alias(x) for x, vjp in zip(inputs, node.vjps, strict=True)]
+    positional, keyword = node.settings
+    y = definition(*aliases, *positional, **keyword)
+    values = y if isinstance(y, tuple) else (y,)
+    targets = [x._node if vjp is not None else None for x, vjp in zip(aliases, node.vjps, strict=True)]
+    found: list[dict[Any, Any]] = []
+
+    def gradients(*g: Any) -> dict[Any, Any]:
+        if not found:
+            pairs = [(value._node, seed) for value, seed in zip(values, g, strict=True) if value._requires_grad]
+            outputs, seeds = zip(*pairs, strict=True) if pairs else ((), ())
+            found.append(sweep(outputs, seeds, [t for t in targets if t is not None], create_graph=True))
+        return found[0]
+
+    return [
+        None if target is None else lambda *g, target=target: gradients(*g).get(target) for target in targets
+    ]
