@@ -74,6 +74,14 @@ class Part:
         self.grad: np.ndarray | None = None
         self.retain = False
 
+    # Two parts are the same target if they are the same value of the same node.
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Part) and self.node is other.node and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((id(self.node), self.index))
+
 
 class _Changes:
     """When anything was last changed: lets the sweep skip the question for all nodes recorded later."""

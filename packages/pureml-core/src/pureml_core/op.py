@@ -165,7 +165,7 @@ def op(
         node.grad = None
         node.retain = False
         if y.__class__ is tuple:
-            return _several(y, node)
+            return _several(y, node, data)
         if y.__class__ is not np.ndarray:
             y = np.asarray(y)
         node.shape = y.shape
@@ -176,7 +176,7 @@ def op(
         t._node = node
         t._requires_grad = True
         t._grad = None
-        t._changed = node.changed = [0] if y.base is None else _counter(y, data)
+        t._changed = node.changed = [0] if y.base is None and y is not arrays[0] else _counter(y, data)
         return t
 
     record.call = call
@@ -209,12 +209,6 @@ def kernel(f: F) -> F:
     return cast(F, call)
 
 
-@op(linear=True)
-def alias(x: Any, /) -> Any:
-    """The same value as a tensor of its own: gradients can be asked for at this one use of x."""
-    return x, lambda g: g
-
-
 def tracked_as(value: np.ndarray, target: Node | Part | None, changed: list[int]) -> Tensor:
     """A Tensor of `value` with a given history; the engine's way to make one."""
     t = _new(Tensor)
@@ -233,12 +227,12 @@ def _untracked(y: Any, data: Sequence[Any]) -> Any:
     return tracked_as(y, None, _counter(y, data))
 
 
-def _several(values: tuple[Any, ...], node: Node) -> tuple[Tensor, ...]:
+def _several(values: tuple[Any, ...], node: Node, data: Sequence[Any]) -> tuple[Tensor, ...]:
     arrays = [np.asarray(y) for y in values]
     node.shape = tuple(y.shape for y in arrays)
     node.dtype = tuple(y.dtype for y in arrays)
     node.value = tuple(ref(y) for y in arrays)
-    node.changed = [0]
+    node.changed = _counter(arrays[0], data)
     return tuple(tracked_as(y, Part(node, i), node.changed) for i, y in enumerate(arrays))
 
 
@@ -335,3 +329,9 @@ def _vjps_of_definition(definition: Callable[..., Any], inputs: list[Any], node:
     return [
         None if target is None else lambda *g, target=target: gradients(*g).get(target) for target in targets
     ]
+
+
+@op(linear=True)
+def alias(x: Any, /) -> Any:
+    """The same value as a tensor of its own: gradients can be asked for at this one use of x."""
+    return x, lambda g: g
