@@ -80,7 +80,7 @@ def sweep(
                 if dx.dtype is not target.dtype:
                     dx = _cast(dx, target.dtype, node.op.name)
                 if target not in gradient:
-                    if getrefcount(dx) == ALONE and dx.base is None and dx.flags.writeable:
+                    if not create_graph and getrefcount(dx) == ALONE and dx.base is None and dx.flags.writeable:
                         owned.add(target)
                     gradient[target] = dx
                     if target.__class__ is Node:
@@ -112,7 +112,7 @@ def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:
             "input's shape, or one to which the input broadcasts"
         )
     stretched = [added + i for i, n in enumerate(shape) if n != dx.shape[added + i]]
-    return np.reshape(np.sum(dx, axis=(*range(added), *stretched)), shape)
+    return np.reshape(np.sum(dx, axis=(*range(added), *stretched), keepdims=True), shape)
 
 
 def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
