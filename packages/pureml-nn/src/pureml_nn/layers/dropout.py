@@ -1,0 +1,48 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from pureml_core import Tensor, draw_seed, generator, op
+
+from ..layer import Layer
+
+
+@op
+def dropped(x: Any, mask: Any, /) -> Any:
+    """x times a mask of zeros and 1 / (1 - p)."""
+    return x * mask, lambda g: g * mask, None  # dL/dx = g mask
+
+
+class Dropout(Layer):
+    """Zeroes each entry with probability p while training and scales the others by 1 / (1 - p).
+
+    In evaluation the input passes unchanged (Srivastava et al. 2014, "inverted" so that nothing is left to scale).
+
+    Args:
+        p: probability of a zero, 0 to 1.
+        seed: of the masks; None draws one. The state of the generator is saved with the model.
+        training: the mode at first.
+
+    Raises:
+        ValueError: p is outside [0, 1].
+    """
+
+    def __init__(self, p: float = 0.5, *, seed: int | None = None, training: bool = True) -> None:
+        if not isinstance(p, numbers.Real) or not 0 <= p <= 1:
+            raise ValueError(f"Dropout: given p={p!r}, needed a probability from 0 to 1")
+        self.p = float(p)
+        self.seed = draw_seed(seed)
+        self.rng = generator(self.seed)
+        self.training = training
+
+    def forward(self, X: Tensor) -> Tensor:
+        """(...) -> (...)"""
+        if not self.training or self.p == 0:
+            return X
+        mask = self.rng.random(X.shape, dtype=np.float32) >= self.p
+        scale = 0.0 if self.p == 1 else 1 / (1 - self.p)
+        return dropped(X, mask * X.dtype.type(scale))  # type: ignore[no-any-return]
