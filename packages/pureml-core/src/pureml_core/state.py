@@ -53,7 +53,7 @@ class Stateful(Protocol):
         ...
 
 
-class StateMismatch(ValueError):  # noqa: N818 - it names what is wrong, as KeyError does
+class StateMismatch(ValueError):
     """A state does not fit the object that should take it; `problems` lists every reason."""
 
     def __init__(self, owner: str, problems: list[str]) -> None:
