@@ -1,0 +1,5 @@
+"""The MNIST digits."""
+
+from .dataset import MnistDataset
+
+__all__ = ["MnistDataset"]
