@@ -1,0 +1,93 @@
+"""Writing a file so that nobody ever sees half of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nobody can delete a file that is open
+    fcntl = None  # type: ignore[assignment]
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[IO[bytes]]:
+    """A new file in place of `target`: whole and on disk when the block ends, or else never there.
+
+    The block writes a temporary file in the same folder, which is then flushed to disk and renamed over the target.
+    If the block raises, the old file stays and the temporary one goes. Of several writers at once the last one to
+    finish wins. What writers of this target left behind when they were killed is removed; a temporary file whose
+    writer lives is locked and left alone.
+
+    Raises:
+        FileNotFoundError: the folder does not exist.
+        IsADirectoryError: the target is a folder.
+    """
+    target = Path(os.path.realpath(target))  # a link stays, what it points to is replaced
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "no such folder to write into", str(target.parent))
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, needed a file name", str(target))
+    prefix = f".{target.name[:40]}~"
+    _remove_leftovers(target.parent, prefix)
+    file, temporary = _locked_file(target.parent, prefix)
+    try:
+        with file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            if fcntl is not None:  # still locked: nobody takes it for a leftover before it has its name
+                os.replace(temporary, target)
+        if fcntl is None:
+            os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _locked_file(folder: Path, prefix: str) -> tuple[IO[bytes], Path]:
+    while True:
+        path = folder / f"{prefix}{secrets.token_hex(8)}.tmp"
+        file = open(path, "xb")  # noqa: SIM115 - the caller closes it
+        # Between these two steps another writer may have taken it for a leftover: then try again.
+        if _lock(file) and path.exists():
+            return file, path
+        file.close()
+
+
+def _remove_leftovers(folder: Path, prefix: str) -> None:
+    for entry in os.scandir(folder):
+        if entry.name.startswith(prefix) and entry.name.endswith(".tmp"):
+            # Gone meanwhile, or in use on Windows, or not ours: whatever cannot be removed does not hinder us.
+            with contextlib.suppress(OSError), open(entry.path, "rb") as file:
+                if fcntl is None or _lock(file):
+                    os.unlink(entry.path)
+
+
+def _lock(file: IO[Any]) -> bool:
+    """Take the lock that goes when its holder dies; False if another process has it."""
+    if fcntl is None:
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the new name itself on disk."""
+    if fcntl is None:
+        return  # Windows cannot open a folder; NTFS journals the rename
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

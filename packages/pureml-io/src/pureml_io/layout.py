@@ -1,0 +1,131 @@
+"""How one array lies in an archive: its zarr v3 metadata, its grid of chunks, and the bytes of a chunk.
+
+A chunk is little-endian C order, then Blosc (zstd, bits shuffled), then a crc32c of all that. Chunks at the edge are
+padded with zeros to full size, as zarr wants it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numcodecs import blosc  # type: ignore[import-untyped]
+from numcodecs.checksum32 import CRC32C  # type: ignore[import-untyped]
+
+DTYPES = {
+    name: np.dtype(name).newbyteorder("<")
+    for name in (
+        *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        *("float16", "float32", "float64", "complex64", "complex128"),
+    )
+}
+CHUNK = 4 << 20  # bytes that a chunk is cut to: enough of them to keep two threads busy, few enough to list
+MAX_CHUNK = 64 << 20  # bytes that a chunk may claim
+
+Slices = tuple[slice, ...]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where and how an array is stored: `path` in the archive, a dtype of `DTYPES`, its shape and that of a chunk."""
+
+    path: str
+    dtype: str
+    shape: tuple[int, ...]
+    chunks: tuple[int, ...]
+
+    @property
+    def grid(self) -> tuple[int, ...]:
+        """How many chunks there are along each axis."""
+        return tuple(-(-n // c) for n, c in zip(self.shape, self.chunks, strict=True))
+
+    @property
+    def chunk_nbytes(self) -> int:
+        return math.prod(self.chunks) * DTYPES[self.dtype].itemsize
+
+    def metadata(self, level: int) -> dict[str, Any]:
+        """The content of the array's `zarr.json`."""
+        kind, itemsize = DTYPES[self.dtype].kind, DTYPES[self.dtype].itemsize
+        zero: Any = {"b": False, "f": 0.0, "c": [0.0, 0.0]}.get(kind, 0)
+        packing = {"typesize": itemsize, "cname": "zstd", "clevel": level, "shuffle": "bitshuffle", "blocksize": 0}
+        return {
+            "zarr_format": 3,
+            "node_type": "array",
+            "shape": list(self.shape),
+            "data_type": self.dtype,
+            "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": list(self.chunks)}},
+            "chunk_key_encoding": {"name": "default", "configuration": {"separator": "/"}},
+            "fill_value": zero,
+            "codecs": [
+                {"name": "bytes", "configuration": {"endian": "little"}},
+                {"name": "blosc", "configuration": packing},
+                {"name": "crc32c"},
+            ],
+            "attributes": {},
+        }
+
+    def pieces(self) -> Iterator[tuple[str, Slices]]:
+        """Every chunk: its name in the archive, and which part of the array it holds."""
+        for index in itertools.product(*map(range, self.grid)):
+            name = "/".join([self.path, "c", *map(str, index)])
+            yield name, tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, self.chunks, strict=True))
+
+    def encode(self, array: np.ndarray, part: Slices, level: int) -> bytes:
+        """The stored bytes of one part of the array."""
+        piece = array[part]
+        if piece.shape != self.chunks:
+            padded = np.zeros(self.chunks, DTYPES[self.dtype])
+            padded[tuple(slice(n) for n in piece.shape)] = piece
+            piece = padded
+        raw = np.ascontiguousarray(piece, DTYPES[self.dtype])
+        packed = blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)
+        return bytes(packed) + struct.pack("<I", CRC32C.checksum(packed))
+
+    def decode(self, stored: bytes, array: np.ndarray, part: Slices) -> None:
+        """Write stored bytes into their part of the array.
+
+        Raises:
+            ValueError: the bytes are damaged, or do not unpack to exactly one chunk.
+        """
+        packed, checksum = np.frombuffer(stored, np.uint8)[:-4], stored[-4:]
+        if len(packed) < 16 or struct.pack("<I", CRC32C.checksum(packed)) != checksum:
+            raise ValueError("its checksum is wrong: the data are damaged")
+        # Blosc believes its header, so the header has to be right: version, flags, and three sizes.
+        version, _, flags, itemsize, nbytes, _, packed_nbytes = struct.unpack("<BBBBIII", packed[:16])
+        zstd_or_copied = flags >> 5 == 4 or bool(flags & 2)
+        if version != 2 or not zstd_or_copied or itemsize != DTYPES[self.dtype].itemsize:
+            raise ValueError("it was not packed by Blosc with zstd")
+        if nbytes != self.chunk_nbytes or packed_nbytes != len(packed):
+            raise ValueError(f"it claims {nbytes} bytes packed into {packed_nbytes}, needed {self.chunk_nbytes} "
+                             f"packed into {len(packed)}")  # fmt: skip
+        target = array[part]
+        whole = target.shape == self.chunks and target.flags.c_contiguous
+        chunk = target if whole else np.empty(self.chunks, DTYPES[self.dtype])
+        try:
+            blosc.decompress(packed, chunk.reshape(-1).view(np.uint8))
+        except RuntimeError as error:
+            raise ValueError(f"it cannot be unpacked: {error}") from error
+        if chunk.dtype == bool and chunk.view(np.uint8).max() > 1:
+            raise ValueError("it holds booleans that are neither true nor false")
+        if not whole:
+            target[...] = chunk[tuple(slice(n) for n in target.shape)]
+
+
+def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
+    """Chunks of up to `CHUNK` bytes, each a contiguous run of the array: ones, then part of an axis, then whole axes.
+
+    >>> chunk_shape((4, 1000, 2000), 4)
+    (1, 500, 2000)
+    """
+    room = CHUNK // itemsize
+    chunks: list[int] = []
+    for n in reversed(shape):
+        parts = -(-max(n, 1) // max(room, 1))
+        chunks.append(-(-max(n, 1) // parts))  # parts of equal size leave the least padding at the edge
+        room = room // chunks[-1] if parts == 1 else 1
+    return tuple(reversed(chunks))
