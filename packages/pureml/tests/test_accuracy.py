@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from pureml import Tensor, is_grad_enabled
 from pureml.base import NN
 from pureml.evaluation import accuracy

@@ -4,7 +4,6 @@ import logging
 
 import numpy as np
 import pytest
-
 from pureml import Tensor
 from pureml.models.neural_networks import MNIST_BEATER
 from pureml.training_utils import TensorDataset, one_hot

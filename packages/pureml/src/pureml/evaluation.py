@@ -80,7 +80,7 @@ def _classes(array: np.ndarray, what: str) -> np.ndarray:
     if array.ndim != 1:
         if array.ndim == 0 or array.shape[-1] == 0:
             raise ValueError(f"accuracy: {what} of shape {array.shape}; needed are indices (B,) or scores (B, ..., K)")
-        return np.argmax(array, axis=-1)
+        return np.asarray(np.argmax(array, axis=-1))
     if array.dtype.kind == "f" and not np.array_equal(array, np.round(array)):
         raise ValueError(f"accuracy: one-dimensional {what} must be class indices, given {array.dtype} fractions")
     return array
