@@ -26,7 +26,7 @@ import numpy as np
 from pureml_core.state import State
 
 from .atomic import replacing
-from .layout import DTYPES, MAX_CHUNK, Layout, Slices, chunk_shape
+from .layout import DTYPES, MAX_CHUNK, Layout, Part, chunk_shape
 
 SUFFIX = ".pureml.zip"
 FORMAT, VERSION = "pureml-state", 1
@@ -79,7 +79,7 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
         (layouts[name], array, *piece) for name, array in state.arrays.items() for piece in layouts[name].pieces()
     )
 
-    def encoded(task: tuple[Layout, np.ndarray, str, Slices]) -> tuple[str, bytes]:
+    def encoded(task: tuple[Layout, np.ndarray, str, Part]) -> tuple[str, bytes]:
         layout, array, entry, part = task
         return entry, layout.encode(array, part, level)
 
@@ -185,15 +185,17 @@ def _threaded(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
 
 def _read(file: IO[bytes]) -> State:
     with zipfile.ZipFile(file) as archive:
+        if "zarr.json" not in archive.namelist():
+            raise ArchiveError("not a PureML state archive")
         entries = _checked_entries(archive)
-        attributes = _checked_attributes(archive, entries)
+        attributes = _checked_attributes(archive)
         layouts = _checked_manifest(attributes["manifest"], len(entries))
         _check_contents(archive, entries, layouts, attributes["compression_level"])
 
         arrays = {name: np.empty(layout.shape, DTYPES[layout.dtype]) for name, layout in layouts.items()}
         pieces = ((name, *piece) for name, layout in layouts.items() for piece in layout.pieces())
 
-        def decode(task: tuple[str, str, Slices]) -> None:
+        def decode(task: tuple[str, str, Part]) -> None:
             name, entry, part = task
             try:
                 layouts[name].decode(archive.read(entry), arrays[name], part)
@@ -223,8 +225,8 @@ def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     return entries
 
 
-def _checked_attributes(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> dict[str, Any]:
-    group = _json(archive, "zarr.json") if "zarr.json" in entries else None
+def _checked_attributes(archive: zipfile.ZipFile) -> dict[str, Any]:
+    group = _json(archive, "zarr.json")
     attributes = group.get("attributes") if isinstance(group, dict) else None
     if not isinstance(attributes, dict) or attributes.get("format") != FORMAT:
         raise ArchiveError("not a PureML state archive")

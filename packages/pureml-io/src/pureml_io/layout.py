@@ -27,7 +27,7 @@ DTYPES = {
 CHUNK = 4 << 20  # bytes that a chunk is cut to: enough of them to keep two threads busy, few enough to list
 MAX_CHUNK = 64 << 20  # bytes that a chunk may claim
 
-Slices = tuple[slice, ...]
+Part = tuple[Any, ...]  # slices and an ellipsis, which makes a part of a 0-d array a view of it too
 
 
 @dataclass(frozen=True)
@@ -69,13 +69,13 @@ class Layout:
             "attributes": {},
         }
 
-    def pieces(self) -> Iterator[tuple[str, Slices]]:
+    def pieces(self) -> Iterator[tuple[str, Part]]:
         """Every chunk: its name in the archive, and which part of the array it holds."""
         for index in itertools.product(*map(range, self.grid)):
             name = "/".join([self.path, "c", *map(str, index)])
-            yield name, tuple(slice(i * c, (i + 1) * c) for i, c in zip(index, self.chunks, strict=True))
+            yield name, (*(slice(i * c, (i + 1) * c) for i, c in zip(index, self.chunks, strict=True)), ...)
 
-    def encode(self, array: np.ndarray, part: Slices, level: int) -> bytes:
+    def encode(self, array: np.ndarray, part: Part, level: int) -> bytes:
         """The stored bytes of one part of the array."""
         piece = array[part]
         if piece.shape != self.chunks:
@@ -86,7 +86,7 @@ class Layout:
         packed = blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)
         return bytes(packed) + struct.pack("<I", CRC32C.checksum(packed))
 
-    def decode(self, stored: bytes, array: np.ndarray, part: Slices) -> None:
+    def decode(self, stored: bytes, array: np.ndarray, part: Part) -> None:
         """Write stored bytes into their part of the array.
 
         Raises:
@@ -96,7 +96,7 @@ class Layout:
         if len(packed) < 16 or struct.pack("<I", CRC32C.checksum(packed)) != checksum:
             raise ValueError("its checksum is wrong: the data are damaged")
         # Blosc believes its header, so the header has to be right: version, flags, and three sizes.
-        version, _, flags, itemsize, nbytes, _, packed_nbytes = struct.unpack("<BBBBIII", packed[:16])
+        version, _, flags, itemsize, nbytes, _, packed_nbytes = struct.unpack("<BBBBIII", stored[:16])
         zstd_or_copied = flags >> 5 == 4 or bool(flags & 2)
         if version != 2 or not zstd_or_copied or itemsize != DTYPES[self.dtype].itemsize:
             raise ValueError("it was not packed by Blosc with zstd")
