@@ -340,7 +340,7 @@ def _encode(x: Any, depth: int) -> JSON:
     if depth < 0:
         raise TypeError(f"nested deeper than {_DEPTH}; a literal cannot contain itself")
     if isinstance(x, np.generic) or (isinstance(x, np.ndarray) and x.ndim == 0):
-        x = x.item() if x.dtype.kind in "biufUM" else x
+        x = x.item() if x.dtype.kind in "biufU" else x
     kind = type(x)
     if x is None or kind in (bool, str):
         return x
