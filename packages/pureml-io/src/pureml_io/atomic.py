@@ -57,7 +57,11 @@ def _locked_file(folder: Path, prefix: str) -> tuple[IO[bytes], Path]:
         path = folder / f"{prefix}{secrets.token_hex(8)}.tmp"
         file = open(path, "xb")  # noqa: SIM115 - the caller closes it
         # Between these two steps another writer may have taken it for a leftover: then try again.
-        if _lock(file) and path.exists():
+        try:
+            mine = _lock(file)
+        except OSError:
+            mine = True  # a file system without locks: nobody can lock a leftover there, so none is removed either
+        if mine and path.exists():
             return file, path
         file.close()
 
