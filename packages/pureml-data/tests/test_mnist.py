@@ -110,7 +110,7 @@ def test_samples_own_their_memory(mode, in_memory):
 
 @storage
 @pytest.mark.parametrize("shuffle", [False, True])
-@pytest.mark.parametrize("size", [128, 997, 25_000])
+@pytest.mark.parametrize("size", [997, 25_000])
 def test_an_epoch_is_every_image_once_with_its_label(split, in_memory, shuffle, size):
     dataset, images, labels = split
     order = np.random.default_rng(5).permutation(len(dataset)) if shuffle else np.arange(len(dataset))
@@ -156,7 +156,7 @@ def count_reads(monkeypatch):
     return reads
 
 
-@pytest.mark.parametrize(("shuffle", "most"), [(False, 14 * MB), (True, 32 * MB)])
+@pytest.mark.parametrize(("shuffle", "most"), [(False, 11 * MB), (True, 28 * MB)])
 def test_the_whole_set_is_never_held_by_default(shuffle, most):
     with MnistDataset("train") as train:
         list(train.read_in_order([0]))  # zarr's own first-time allocations
@@ -263,7 +263,9 @@ def test_a_damaged_archive_is_one_clear_error(tmp_path, monkeypatch, damage):
     shutil.copy(module.ARCHIVE, path)
     damage(path)
     monkeypatch.setattr(module, "ARCHIVE", path)
-    with pytest.raises(ValueError, match=r"mnist\.zarr\.zip: the MNIST archive is damaged or unreadable .*install pureml-data again"):
+    with pytest.raises(
+        ValueError, match=r"mnist\.zarr\.zip: the MNIST archive is damaged or unreadable .*install pureml-data again"
+    ):
         MnistDataset("test")
 
 

@@ -72,7 +72,7 @@ class ChunkReader:
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self._rows: int = archive.images.chunks[0]
-        self._kept: tuple[int, np.ndarray] = (-1, np.empty(0, np.uint8))
+        self._kept: tuple[int, np.ndarray] = _NOTHING
 
     def image(self, index: int) -> np.ndarray:
         """One image: uint8 (28, 28)."""
@@ -99,9 +99,14 @@ class ChunkReader:
 
     def _chunk(self, number: int) -> np.ndarray:
         kept, chunk = self._kept
-        if number != kept:
-            first = number * self._rows
-            self._kept = (-1, chunk[:0].copy())  # let the old chunk go before the new one comes
-            chunk = self._archive.read(first, first + self._rows)
-            self._kept = (number, chunk)
+        if number == kept:
+            return chunk
+        del chunk
+        self._kept = _NOTHING  # let the old chunk go before the new one comes
+        first = number * self._rows
+        chunk = self._archive.read(first, first + self._rows)
+        self._kept = (number, chunk)
         return chunk
+
+
+_NOTHING = (-1, np.empty(0, np.uint8))
