@@ -1,0 +1,280 @@
+"""Optimizer: everything about an update but its formula.
+
+The base class owns the loop over parameters, groups and their settings, step counts, weight decay, missing gradients
+and state. A rule names its settings and slots and writes its formula:
+
+    class Momentum(Optimizer):
+        settings = {"beta": between(0, 1)}
+        slots = ("v",)                               # arrays shaped like the parameter, zero at first
+
+        def update(self, s, w, g, v):                # all in place
+            v[...] = s.beta * v + g
+            w -= s.lr * v
+
+    optim = Momentum(model, lr=0.1, beta=0.9)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import SimpleNamespace
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+from pureml_core import Composite, Saved, State, Tensor, parameters
+from pureml_core.state import StateMismatch
+
+from .blocks import Entry, Group, Plan
+from .restoring import read
+from .settings import Check, between, flag, kind_of
+
+Shape: TypeAlias = tuple[int, ...]
+Params: TypeAlias = Any  # tensors in any iterable or by name, an object to walk, or a list of groups
+
+
+class Optimizer(Saved):
+    """What all optimizers share. Parameters without a gradient are left alone at a step: no decay, no step counted.
+
+    Args:
+        model_params: the tensors to train: an iterable of them (named "0", "1", ... in the state), a mapping from
+            names, a Layer or list of Layers to walk for their parameters, or a list of groups: dicts with any of these
+            under "params" and with settings of their own, `[{"params": [W], "lr": 0.01}, {"params": [b]}]`.
+        lr: learning rate, >= 0. A group's own rate keeps its proportion to it when `lr` is set later.
+        weight_decay: >= 0; acts if positive.
+        decoupled_wd: shrink the weights by `lr * weight_decay` of themselves before the rule's own update; False adds
+            `weight_decay * w` to the gradient instead.
+        settings: those of the rule, as named in its `settings`.
+
+    Raises:
+        TypeError: something is not a tensor, or a setting is unknown, missing or of another type.
+        ValueError: a setting is out of range; there are no parameters, one is given twice, two share a name, one was
+            computed from others, or its dtype is not a real floating one.
+
+    Attributes:
+        groups: the groups, at least one.
+        initial_lr: the rate that the first scheduler found, None before; it is part of the state, so that a scheduler
+            made with `last_step` starts from it and not from the rate that was reached.
+    """
+
+    settings: ClassVar[Mapping[str, Check]] = {}
+    """The rule's own settings, and what each of them may be."""
+
+    slots: ClassVar[Sequence[str] | Mapping[str, Callable[[Shape], Shape]]] = ()
+    """Arrays kept for every parameter, zero at first: names, or (with whole arrays) names and shapes for a shape."""
+
+    blocks: ClassVar[bool] = True
+    """Whether `update` sees flat blocks; False: whole arrays in their own shapes."""
+
+    def __init__(
+        self, model_params: Params, lr: float, *, weight_decay: float = 0.0, decoupled_wd: bool = True, **settings: Any
+    ) -> None:
+        if self.blocks and isinstance(self.slots, Mapping):
+            raise TypeError(f"{type(self).__name__}: slots of other shapes need whole arrays; set blocks = False")
+        given = {"lr": lr, "weight_decay": weight_decay, "decoupled_wd": decoupled_wd, **settings}
+        self._defaults = self._checked(given)
+        if missing := [name for name in self.settings if name not in given]:
+            raise TypeError(f"{type(self).__name__}: missing the setting {', '.join(missing)}")
+        self.groups: list[Group] = []
+        self.initial_lr: float | None = None
+        self._entries: list[Entry] = []
+        self._plan: Plan | None = None
+        if not isinstance(model_params, Composite | Mapping | Tensor):
+            model_params = list(model_params)
+        if isinstance(model_params, list) and model_params and all(isinstance(p, Mapping) for p in model_params):
+            for group in model_params:
+                if "params" not in group:
+                    raise ValueError(f"{type(self).__name__}: given a group without 'params'; it has {list(group)}")
+                self._add_group(**group)
+        else:
+            self._add_group(model_params)
+        if not self._entries:
+            raise ValueError(
+                f"{type(self).__name__}: given no parameters; give tensors, or a model that has some (a generator "
+                "can be read only once)"
+            )
+
+    # ---- what a rule writes
+
+    def update(self, s: Any, w: Any, g: Any, *slots: Any) -> None:
+        """One step of the rule, in place on `w` and the slots.
+
+        Args:
+            s: the settings as attributes, and `s.t`, the number of this step for these parameters, from 1.
+            w: values; a flat block of them, or the whole array with `blocks = False`.
+            g: their gradient, not to be written to.
+            slots: the arrays that `slots` names, in order.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no update(); define one that changes w in place")
+
+    def slots_for(self, s: Mapping[str, Any]) -> Mapping[str, Callable[[Shape], Shape]]:
+        """The slots that these settings need, and their shapes; a rule may need fewer for some settings."""
+        return self.slots if isinstance(self.slots, Mapping) else dict.fromkeys(self.slots, _same)
+
+    # ---- what a user calls
+
+    @property
+    def lr(self) -> float:
+        """The learning rate. Setting it sets every group's, in the proportion that the group was given with."""
+        rate: float = self._defaults["lr"]
+        return rate
+
+    @lr.setter
+    def lr(self, value: float) -> None:
+        lr = self._checked({"lr": value})["lr"]
+        rates = [self._checked({"lr": lr * group.rate})["lr"] for group in self.groups]
+        self._defaults["lr"] = lr
+        for group, rate in zip(self.groups, rates, strict=True):
+            group.settings["lr"] = rate
+
+    def step(self) -> None:
+        """Update every parameter that has a gradient, in place."""
+        live = [e for e in self._entries if e.tensor.grad is not None]
+        if self._plan is None or not self._plan.holds(live):
+            self._prepare(live)
+            self._plan = Plan(live, lambda e: self.slots_for(e.group.settings), self.blocks)
+        with np.errstate(
+            all="ignore"
+        ):  # a gradient that is not finite shows in the weights; anomaly mode finds its origin
+            for batch in self._plan.batches:
+                s = SimpleNamespace(**batch.group.settings, t=batch.entries[0].t + 1)
+                decay = s.weight_decay > 0
+                for w, g, *slots in batch:
+                    if decay and s.decoupled_wd:
+                        w *= 1 - s.lr * s.weight_decay
+                    elif decay:
+                        g = g + s.weight_decay * w
+                    self.update(s, w, g, *slots)
+                batch.finish()
+
+    def zero_grad(self) -> None:
+        """Forget all gradients: `.grad` is None afterwards."""
+        for entry in self._entries:
+            entry.tensor.grad = None
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self._defaults.items())
+        groups = f" in {len(self.groups)} groups" if len(self.groups) > 1 else ""
+        return f"{type(self).__name__}({len(self._entries)} parameters{groups}, {settings})"
+
+    # ---- state
+
+    def state(self) -> State:
+        """Copies of all slots, the step counts and the settings; not the parameters, which belong to the model."""
+        arrays = {f"{slot}.{e.name}": array.copy() for e in self._entries for slot, array in e.slots.items()}
+        groups = [
+            {
+                "params": {name: list(t.shape) for name, t in group.params.items()},
+                "settings": dict(group.settings),
+                "rate": group.rate,
+            }
+            for group in self.groups
+        ]
+        steps = {e.name: e.t for e in self._entries if e.t}
+        literals = {"lr": self.lr, "initial_lr": self.initial_lr, "groups": groups, "steps": steps}
+        return State(kind_of(self), arrays, literals)
+
+    def restore(self, state: State, *, strict: bool = True) -> list[str]:
+        """Take slots, step counts and settings from a snapshot, all or nothing.
+
+        Args:
+            state: of an optimizer of the same class, over parameters of the same names, shapes and groups.
+            strict: with False, what does not fit is skipped: such parameters and groups stay as they are.
+
+        Returns:
+            What was skipped, one line each; empty under `strict`.
+
+        Raises:
+            ValueError: under `strict`, listing everything that does not fit; always for another class's state.
+        """
+        if state.kind != kind_of(self):
+            raise ValueError(f"{type(self).__name__}: given a state of {state.kind!r}, needed {kind_of(self)!r}")
+        found = read(state, self.groups, self._entries, self._checked, self.slots_for)
+        if strict and found.problems:
+            raise StateMismatch(type(self).__name__, found.problems)
+        self._plan = None
+        if found.lr is not None:
+            self._defaults["lr"], self.initial_lr = found.lr, found.initial_lr
+        for group, settings, rate in found.groups:
+            group.settings, group.rate = settings, rate
+        for entry, t, slots in found.entries:
+            entry.t, entry.slots = t, slots
+        return found.problems
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_plan": None}  # a copy's slots must be its own: the plan is made again
+
+    # ---- inside
+
+    def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings as plain Python values, or an error that names the wrong one."""
+        known = COMMON | dict(self.settings)
+        for name in given:
+            if name not in known:
+                raise TypeError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
+        return {name: known[name](f"{type(self).__name__}: {name}", value) for name, value in given.items()}
+
+    def _add_group(self, params: Params, **own: Any) -> None:
+        where = type(self).__name__
+        named = _named(params, len(self._entries), where)
+        names, seen = {e.name for e in self._entries}, {id(e.tensor) for e in self._entries}
+        for name, t in named.items():
+            if name in names:
+                raise ValueError(f"{where}: two parameters have the name {name!r}; rename one")
+            if id(t) in seen:
+                raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, is given twice; give it once")
+            if not t.is_leaf:
+                raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, was computed; give the leaves")
+            if t.dtype.kind != "f":
+                raise ValueError(f"{where}: parameter {name!r} has dtype {t.dtype}, needed a real floating one")
+            seen.add(id(t))
+        own = self._checked(own)
+        rate = 1.0
+        if "lr" in own and own["lr"] != self.lr:
+            if self.lr == 0:
+                raise ValueError(f"{where}: a group has lr {own['lr']}, which has no proportion to the common lr, 0")
+            rate = own["lr"] / self.lr
+        group = Group(named, self._defaults | own, rate)
+        self.groups.append(group)
+        self._entries += [Entry(name, t, group) for name, t in named.items()]
+
+    def _prepare(self, entries: Iterable[Entry]) -> None:
+        """Give every entry its slots, in the parameter's dtype; raise before anything is updated."""
+        for e in entries:
+            data = e.tensor.data
+            if not data.flags.writeable:
+                raise ValueError(
+                    f"{type(self).__name__}: parameter {e.name!r} is read-only; give one that can be written"
+                )
+            for slot, shape in self.slots_for(e.group.settings).items():
+                needed, old = shape(data.shape), e.slots.get(slot)
+                if old is None:
+                    e.slots[slot] = np.zeros(needed, data.dtype)
+                elif old.shape != needed:
+                    raise ValueError(
+                        f"{type(self).__name__}: parameter {e.name!r} now has shape {data.shape}, and its slot "
+                        f"{slot!r} has shape {old.shape}, needed {needed}; make a new optimizer"
+                    )
+                elif old.dtype != data.dtype:
+                    e.slots[slot] = old.astype(data.dtype)
+
+
+COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag}
+
+
+def _same(shape: Shape) -> Shape:
+    return shape
+
+
+def _named(params: Params, start: int, where: str) -> dict[str, Tensor]:
+    """Parameters by name, whatever they were given as."""
+    if isinstance(params, Composite):
+        return parameters(params)
+    if isinstance(params, Tensor) or not isinstance(params, Iterable):
+        raise TypeError(f"{where}: given {type(params).__name__}, needed tensors in a list, or a model to walk")
+    items = dict(params) if isinstance(params, Mapping) else {str(i): p for i, p in enumerate(params, start)}
+    for name, item in items.items():
+        if not isinstance(name, str):
+            raise TypeError(f"{where}: given the name {name!r}; names of parameters are strings")
+        if not isinstance(item, Tensor | Composite):
+            raise TypeError(f"{where}: parameter {name!r} is {type(item).__name__}, needed a Tensor")
+    return parameters(items) if any(isinstance(item, Composite) for item in items.values()) else items

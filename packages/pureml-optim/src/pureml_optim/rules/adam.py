@@ -1,0 +1,82 @@
+"""Adam and AdamW."""
+
+from __future__ import annotations
+
+from math import sqrt
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..optimizer import Optimizer, Params
+from ..settings import between
+
+
+class Adam(Optimizer):
+    """Steps of about `lr` for every weight, whatever the size of its gradient (Kingma & Ba 2015, algorithm 1).
+
+    m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  m̂ = m / (1−β₁ᵗ),  v̂ = v / (1−β₂ᵗ),  w ← w − lr · m̂ / (√v̂ + δ)
+
+    Args:
+        model_params: see `Optimizer`; so are `lr`, `weight_decay` and `decoupled_wd`. Decoupled decay, the default,
+            is Loshchilov & Hutter 2019.
+        beta1: β₁, the memory of the mean of the gradients, 0 <= β₁ < 1.
+        beta2: β₂, the memory of the mean of their squares, 0 <= β₂ < 1.
+        delta: δ >= 0, outside the root; keeps the division finite (`eps` elsewhere).
+    """
+
+    settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0)}
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        model_params: Params,
+        lr: float,
+        *,
+        weight_decay: float = 0.0,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        delta: float = 1e-8,
+        decoupled_wd: bool = True,
+    ) -> None:
+        super().__init__(
+            model_params,
+            lr,
+            weight_decay=weight_decay,
+            decoupled_wd=decoupled_wd,
+            beta1=beta1,
+            beta2=beta2,
+            delta=delta,
+        )
+
+    def update(self, s: Any, w: Any, g: Any, m: Any, v: Any) -> None:
+        # With c = √(1−β₂ᵗ), √v̂ = √v / c, so that  lr · m̂ / (√v̂ + δ) = a · m / (√v + b)  with two plain numbers:
+        c = sqrt(1 - s.beta2**s.t)
+        a, b = s.lr * c / (1 - s.beta1**s.t), s.delta * c
+        d = (1 - s.beta1) * g  # the one array made here; each line below is one pass over arrays in the cache
+        m *= s.beta1
+        m += d  # m ← β₁m + (1−β₁)g
+        np.multiply(g, g, out=d)
+        d *= 1 - s.beta2
+        v *= s.beta2
+        v += d  # v ← β₂v + (1−β₂)g²
+        np.sqrt(v, out=d)
+        d += b
+        np.divide(m, d, out=d)
+        d *= a
+        w -= d  # w ← w − a · m / (√v + b)
+
+
+class AdamW(Adam):
+    """Adam with decoupled weight decay, always, and 1e-2 of it by default (Loshchilov & Hutter 2019)."""
+
+    def __init__(
+        self,
+        model_params: Params,
+        lr: float,
+        *,
+        weight_decay: float = 1e-2,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        delta: float = 1e-8,
+    ) -> None:
+        super().__init__(model_params, lr, weight_decay=weight_decay, beta1=beta1, beta2=beta2, delta=delta)

@@ -1,0 +1,49 @@
+"""Stochastic gradient descent, plain and with momentum."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from ..optimizer import Optimizer, Params
+from ..settings import between, one_of
+
+
+class SGD(Optimizer):
+    """w ← w − lr · g; with `beta` > 0 along a velocity v instead of g.
+
+    Args:
+        model_params: see `Optimizer`; so are `lr`, `weight_decay` and `decoupled_wd`.
+        beta: how much of the velocity is kept, 0 <= beta < 1; 0: no momentum, and no memory for it.
+        momentum: how the velocity is formed.
+            "averaged": v ← βv + (1−β)g, w ← w − lr·v. Steps stay as long as without momentum.
+            "classical": v ← βv + g, w ← w − lr·v (Polyak 1964). Steps grow up to 1/(1−β) times as long.
+            "nesterov": v ← βv + g, w ← w − lr·(g + βv) (Sutskever et al. 2013, with the gradient at w as in PyTorch).
+    """
+
+    settings: ClassVar = {"beta": between(0, 1), "momentum": one_of("averaged", "classical", "nesterov")}
+    slots = ("v",)
+
+    def __init__(
+        self,
+        model_params: Params,
+        lr: float,
+        *,
+        beta: float = 0.0,
+        weight_decay: float = 0.0,
+        decoupled_wd: bool = True,
+        momentum: str = "averaged",
+    ) -> None:
+        super().__init__(
+            model_params, lr, weight_decay=weight_decay, decoupled_wd=decoupled_wd, beta=beta, momentum=momentum
+        )
+
+    def slots_for(self, s: Mapping[str, Any]) -> Any:
+        return super().slots_for(s) if s["beta"] > 0 else {}
+
+    def update(self, s: Any, w: Any, g: Any, v: Any = None) -> None:
+        if s.beta > 0:
+            v *= s.beta
+            v += (1 - s.beta) * g if s.momentum == "averaged" else g
+            g = g + s.beta * v if s.momentum == "nesterov" else v
+        w -= s.lr * g

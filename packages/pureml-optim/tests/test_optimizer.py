@@ -1,0 +1,333 @@
+"""What all optimizers share: parameters and groups, settings, decay, and state that does not fit."""
+
+import inspect
+from typing import ClassVar
+
+import numpy as np
+import pytest
+from pureml_core import Composite, Parameter, State, Tensor
+from pureml_optim import SGD, Adam, AdamW, Optimizer, between
+
+
+class Model(Composite):
+    def __init__(self):
+        self.W = Parameter(np.ones((2, 3)))
+        self.b = Parameter(np.zeros(3))
+        self.inside = [self.W, Parameter(np.ones(4))]  # W once more: tied
+
+
+def tensors():
+    return [Parameter(np.ones((2, 3))), Parameter(np.zeros(3))]
+
+
+def one_step(optim):
+    for group in optim.groups:
+        for t in group.params.values():
+            t.grad = np.ones(t.shape)
+    optim.step()
+    return optim
+
+
+# ---- parameters
+
+
+@pytest.mark.parametrize(
+    ("params", "names"),
+    [
+        (tensors, ["0", "1"]),
+        (lambda: tuple(tensors()), ["0", "1"]),
+        (lambda: (t for t in tensors()), ["0", "1"]),
+        (lambda: dict(zip(["W", "b"], tensors(), strict=True)), ["W", "b"]),
+        (Model, ["W", "b", "inside.1"]),
+        (lambda: [Model(), Model()], ["0.W", "0.b", "0.inside.1", "1.W", "1.b", "1.inside.1"]),
+        (
+            lambda: {"encoder": Model(), "scale": Parameter([1.0])},
+            ["encoder.W", "encoder.b", "encoder.inside.1", "scale"],
+        ),
+        (lambda: [{"params": tensors()}, {"params": tensors(), "lr": 1.0}], ["0", "1", "2", "3"]),
+    ],
+)
+def test_parameters_come_in_many_forms(params, names):
+    optim = Adam(params(), 0.1)
+    assert [name for group in optim.groups for name in group.params] == names
+    one_step(optim)
+    assert sorted(optim.state().arrays) == sorted(f"{slot}.{name}" for slot in "mv" for name in names)
+
+
+shared = Parameter(np.ones(2))
+
+
+@pytest.mark.parametrize(
+    ("params", "error", "message"),
+    [
+        ([], ValueError, "no parameters"),
+        (iter([]), ValueError, "no parameters"),
+        ([shared, shared], ValueError, "'1', of shape .2,., is given twice"),
+        ([{"params": [shared]}, {"params": [shared]}], ValueError, "given twice"),
+        (
+            [{"params": {"w": shared}}, {"params": {"w": Parameter([1.0])}}],
+            ValueError,
+            "two parameters have the name 'w'",
+        ),
+        ([{"lr": 0.1}], ValueError, "without 'params'"),
+        ([{"params": [shared], "beta3": 1}], TypeError, "unknown setting 'beta3'; it has lr, .*beta1"),
+        ([{"params": [shared], "lr": -1}], ValueError, "lr: given -1"),
+        ([shared, np.ones(2)], TypeError, "'1' is ndarray, needed a Tensor"),
+        ([shared, {"params": []}], TypeError, "'1' is dict"),
+        ({"w": 3}, TypeError, "'w' is int"),
+        ({0: shared}, TypeError, "names of parameters are strings"),
+        (shared, TypeError, "tensors in a list"),
+        (3, TypeError, "int"),
+        ([shared * 2], ValueError, "was computed"),
+        ([Tensor([1, 2])], ValueError, "dtype int64"),
+    ],
+)
+def test_wrong_parameters_are_named(params, error, message):
+    with pytest.raises(error, match=message):
+        Adam(params, 0.1)
+
+
+# ---- settings
+
+NONSENSE = [
+    ("lr", [-1, float("nan"), float("inf"), "0.1", None, True, np.ones(2), 1j]),
+    ("weight_decay", [-0.1, float("nan"), float("inf"), "much"]),
+    ("decoupled_wd", [1, "no", None]),
+    ("beta", [-0.1, 1, 1.5, float("nan"), "high"]),
+    ("momentum", [0.9, "polyak", None]),
+    ("beta1", [-0.1, 1.0, float("nan")]),
+    ("beta2", [-0.1, 1.0, float("nan")]),
+    ("delta", [-1e-8, float("nan"), float("inf")]),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in NONSENSE for value in values])
+def test_bad_settings_are_refused_and_named(name, value):
+    for cls in (SGD, Adam, AdamW):
+        if name in inspect.signature(cls).parameters:
+            with pytest.raises((ValueError, TypeError), match=f"{cls.__name__}: {name}: given"):
+                cls(tensors(), **{"lr": 0.1} | {name: value})
+
+
+def test_numbers_out_of_range_are_value_errors():
+    for settings in ({"lr": -1}, {"lr": float("nan")}, {"lr": 1, "beta1": 1.0}, {"lr": 1, "weight_decay": -1}):
+        with pytest.raises(ValueError, match="needed a finite number"):
+            Adam(tensors(), **settings)
+
+
+def test_unknown_and_missing_settings_are_type_errors():
+    class Rule(Optimizer):
+        settings: ClassVar = {"beta": between(0, 1)}
+
+    with pytest.raises(TypeError):
+        SGD(tensors(), 0.1, nesterov=True)
+    with pytest.raises(TypeError, match="unknown setting 'bta'"):
+        Rule(tensors(), 0.1, bta=0.5, beta=0.5)
+    with pytest.raises(TypeError, match="missing the setting beta"):
+        Rule(tensors(), 0.1)
+
+
+def test_numpy_numbers_become_python_floats():
+    optim = Adam(tensors(), np.float64(0.1), beta1=np.float32(0.5), delta=Tensor(1e-3))
+    assert {type(v) for k, v in optim.groups[0].settings.items() if k != "decoupled_wd"} == {float}
+
+
+def test_the_rate_of_all_groups_is_set_in_proportion():
+    optim = SGD(
+        [{"params": tensors()}, {"params": tensors(), "lr": 0.02, "beta": 0.5}, {"params": tensors(), "lr": 0}], 0.2
+    )
+    assert [g.settings["lr"] for g in optim.groups] == [0.2, 0.02, 0]
+    assert [g.settings["beta"] for g in optim.groups] == [0, 0.5, 0]
+    for lr in (0.0, 1.0):  # through zero and back
+        optim.lr = lr
+        assert optim.lr == lr
+        assert [g.settings["lr"] for g in optim.groups] == pytest.approx([lr, lr / 10, 0])
+    for bad in (-1, float("nan"), "1"):
+        with pytest.raises((ValueError, TypeError), match="SGD: lr: given"):
+            optim.lr = bad
+        assert optim.lr == 1.0
+    with pytest.raises(ValueError, match="no proportion"):
+        SGD([{"params": tensors(), "lr": 0.02}], 0)
+
+
+def test_groups_are_updated_by_their_own_settings():
+    a, b = tensors()
+    optim = SGD([{"params": [a]}, {"params": [b], "lr": 0.5, "weight_decay": 0}], 0.1, weight_decay=1.0)
+    one_step(optim)
+    np.testing.assert_allclose(a.data, 1 - 0.1 * 1.0 - 0.1, rtol=1e-6)
+    np.testing.assert_allclose(b.data, 0 - 0.5, rtol=1e-6)
+
+
+# ---- decay
+
+
+@pytest.mark.parametrize(
+    ("decoupled", "expected"), [(True, 2 * (1 - 0.1 * 0.5) - 0.1 * 3), (False, 2 - 0.1 * (3 + 0.5 * 2))]
+)
+def test_decay_shrinks_the_weight_or_joins_the_gradient(decoupled, expected):
+    w = Parameter([2.0], dtype=np.float64)
+    w.grad = np.array([3.0])
+    SGD([w], 0.1, weight_decay=0.5, decoupled_wd=decoupled).step()
+    np.testing.assert_allclose(w.data, expected, rtol=1e-15)
+    assert w.grad == 3
+
+
+def test_adamw_is_adam_with_decay():
+    one, two = tensors(), tensors()
+    for _ in range(3):
+        one_step(a := AdamW(one, 0.1)) and one_step(b := Adam(two, 0.1, weight_decay=1e-2))
+    assert all(np.array_equal(x.data, y.data) for x, y in zip(one, two, strict=True))
+    assert a.groups[0].settings == b.groups[0].settings
+
+
+# ---- rules on whole arrays, with slots of other shapes
+
+
+class Rows(Optimizer):
+    """A rule that keeps one number for each row."""
+
+    slots: ClassVar = {"r": lambda shape: shape[:1]}
+    blocks = False
+
+    def update(self, s, w, g, r):
+        r += (g * g).mean(axis=tuple(range(1, g.ndim))) if g.ndim > 1 else g * g
+        w -= s.lr * g / np.sqrt(r).reshape(-1, *[1] * (g.ndim - 1))
+
+
+def test_a_rule_may_see_whole_arrays_and_keep_other_shapes():
+    w = Tensor(np.ones((40_000, 2)).T, requires_grad=True)
+    optim = one_step(Rows([w], 0.5))
+    assert np.array_equal(w.data, np.full((2, 40_000), 0.5))
+    state = optim.state()
+    assert state.arrays["r.0"].shape == (2,)
+    other = Rows([w], 0.1)
+    other.restore(state)
+    assert np.array_equal(other.state().arrays["r.0"], [1, 1])
+
+
+def test_slots_of_other_shapes_need_whole_arrays():
+    class Wrong(Rows):
+        blocks = True
+
+    with pytest.raises(TypeError, match="set blocks = False"):
+        Wrong(tensors(), 0.1)
+
+
+def test_a_rule_without_update_says_so():
+    with pytest.raises(NotImplementedError, match=r"Optimizer has no update\(\)"):
+        one_step(Optimizer(tensors(), 0.1))
+
+
+def test_a_read_only_parameter_is_refused_before_anything_is_updated():
+    a, b = tensors()
+    b.data.flags.writeable = False
+    with pytest.raises(ValueError, match="'1' is read-only"):
+        one_step(SGD([a, b], 0.1))
+    assert np.array_equal(a.data, np.ones((2, 3)))
+
+
+# ---- state
+
+
+def test_a_state_holds_copies_of_slots_steps_and_settings_only():
+    optim = one_step(Adam(Model(), 0.1))
+    state = optim.state()
+    kept = {name: a.copy() for name, a in state.arrays.items()}
+    one_step(optim)
+    assert state.kind == "pureml_optim.Adam/1"
+    assert set(kept) == {"m.W", "v.W", "m.b", "v.b", "m.inside.1", "v.inside.1"}
+    assert all(np.array_equal(state.arrays[name], a) for name, a in kept.items())
+    assert state.literals["steps"] == {"W": 1, "b": 1, "inside.1": 1}
+    other = Adam(Model(), 0.1)
+    other.restore(state)
+    one_step(other)
+    assert all(np.array_equal(state.arrays[name], a) for name, a in kept.items())
+
+
+@pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.1, beta=0.9), lambda p: Adam(p, 0.1)])
+@pytest.mark.parametrize("steps", [0, 1])
+def test_fresh_plain_and_unused_round_trip(make, steps):
+    optim = make([*tensors(), Parameter(np.ones(5))])
+    if steps:
+        optim.groups[0].params["0"].grad = np.ones((2, 3))
+        optim.step()
+    used = one_step(make([*tensors(), Parameter(np.ones(5))]))
+    assert used.restore(optim.state()) == []
+    assert used.state().literals == optim.state().literals
+    assert used.state().arrays.keys() == optim.state().arrays.keys()
+
+
+def test_rates_of_groups_are_restored():
+    def groups():
+        return [{"params": tensors()}, {"params": tensors(), "lr": 0.03}]
+
+    optim = SGD(groups(), 0.1, beta=0.5)
+    optim.lr = 0.2
+    other = SGD(groups(), 0.7)
+    other.restore(optim.state())
+    assert [g.settings for g in other.groups] == [g.settings for g in optim.groups]
+    other.lr = 0.1
+    assert other.groups[1].settings["lr"] == pytest.approx(0.03)
+
+
+def changed(state, arrays=None, **literals):
+    kept = {k: v for k, v in (state.arrays | (arrays or {})).items() if v is not None}
+    return State(state.kind, kept, state.literals | literals)
+
+
+def with_group(state, **new):
+    return changed(state, groups=[state.literals["groups"][0] | new])
+
+
+MISFITS = {
+    "another class": (
+        lambda s: State("pureml_optim.SGD/1", s.arrays, s.literals),
+        "given a state of 'pureml_optim.SGD/1'",
+    ),
+    "another layout": (lambda s: State("pureml_optim.Adam/9", s.arrays, s.literals), "Adam/9"),
+    "missing slot": (lambda s: changed(s, {"m.0": None}), "missing 'm.0'"),
+    "unknown slot": (lambda s: changed(s, {"q.0": np.ones(3)}), "unexpected 'q.0'"),
+    "shape": (lambda s: changed(s, {"m.0": np.ones((3, 2))}), r"'m.0' has shape \(3, 2\), needed \(2, 3\)"),
+    "dtype": (lambda s: changed(s, {"m.0": np.ones((2, 3), complex)}), "'m.0' has dtype complex128"),
+    "range": (lambda s: changed(s, {"m.0": np.full((2, 3), 1e300)}), "beyond the range of float32"),
+    "text": (lambda s: changed(s, {"m.0": np.full((2, 3), "x")}), "'m.0' has dtype"),
+    "steps": (lambda s: changed(s, steps={"0": -1, "1": 2}), "steps of '0': given -1"),
+    "steps of another": (lambda s: changed(s, steps={"0": 1, "1": 1, "9": 1}), "unexpected parameter '9'"),
+    "no steps": (lambda s: changed(s, steps="many", groups=None), "0 groups, needed 1"),
+    "rate": (lambda s: changed(s, lr=float("nan")), "lr: given nan"),
+    "parameter names": (lambda s: with_group(s, params={"0": [2, 3]}), "missing parameter '1'"),
+    "parameter shapes": (
+        lambda s: with_group(s, params={"0": [3, 2], "1": [3]}),
+        r"'0' has shape \[3, 2\], needed \[2, 3\]",
+    ),
+    "setting": (lambda s: with_group(s, settings={"beta1": 7}), "beta1: given 7"),
+    "no setting": (lambda s: with_group(s, settings={"beta1": 0.5}), "missing the setting lr"),
+    "strange setting": (lambda s: with_group(s, settings={"beta3": 0.5}), "unknown setting 'beta3'"),
+    "group": (lambda s: changed(s, groups=[3]), "group 0: has the parameters"),
+}
+
+
+@pytest.mark.parametrize("case", MISFITS)
+def test_a_state_that_does_not_fit_changes_nothing(case):
+    spoil, message = MISFITS[case]
+    source = one_step(Adam(tensors(), 0.3))
+    optim = one_step(one_step(Adam(tensors(), 0.1)))
+    before = optim.state()
+    with pytest.raises(ValueError, match=message):
+        optim.restore(spoil(source.state()))
+    after = optim.state()
+    assert after.literals == before.literals
+    assert all(np.array_equal(after.arrays[name], a) for name, a in before.arrays.items())
+
+
+def test_what_does_not_fit_is_skipped_if_asked():
+    source = one_step(Adam({"a": Parameter(np.ones(3)), "b": Parameter(np.ones(4))}, 0.3)).state()
+    optim = Adam({"a": Parameter(np.ones(3)), "b": Parameter(np.ones(5)), "c": Parameter(np.ones(2))}, 0.1)
+    skipped = optim.restore(source, strict=False)
+    assert len(skipped) == 3 and any("'b' has shape" in line for line in skipped)
+    assert optim.state().literals["steps"] == {"a": 1}
+    assert sorted(optim.state().arrays) == ["m.a", "v.a"]
+
+
+def test_the_list_shows_what_it_is():
+    assert repr(SGD(tensors(), 0.1)).startswith("SGD(2 parameters, lr=0.1, weight_decay=0.0")
