@@ -57,9 +57,15 @@ def sweep(
         while heap:
             node = heappop(heap)[1]
             if reached and node in reached:
-                g = _one_per_value(node, {part.index: _take(gradient, part, kept) for part in reached.pop(node)})
+                g = _one_per_value(
+                    node,
+                    {
+                        part.index: gradient[part] if part.retain or part in kept else gradient.pop(part)
+                        for part in reached.pop(node)
+                    },
+                )
             else:
-                g = (_take(gradient, node, kept),)
+                g = (gradient[node] if node.retain or node in kept else gradient.pop(node),)
             if leading is not None and node not in leading:
                 continue
             if node.vjps is None:
@@ -98,8 +104,8 @@ def sweep(
             if not (keep_graph or create_graph):
                 node.free()
 
-    if create_graph:
-        return gradient
+    if create_graph:  # a tracked Tensor can be shared, as it is only ever replaced by new ones; an array cannot
+        return {t: dx if getattr(dx, "requires_grad", False) else _array_copy(dx) for t, dx in gradient.items()}
     return {target: dx if target in owned else dx.copy() for target, dx in gradient.items()}
 
 
@@ -112,6 +118,8 @@ def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:
             "input's shape, or one to which the input broadcasts"
         )
     stretched = [added + i for i, n in enumerate(shape) if n != dx.shape[added + i]]
+    if not stretched and shape:
+        return np.sum(dx, axis=tuple(range(added)))  # an array of its own, which a leaf can have without a copy
     return np.reshape(np.sum(dx, axis=(*range(added), *stretched), keepdims=True), shape)
 
 
@@ -122,6 +130,10 @@ def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
             "tensors that need gradients should be real and floating: convert with astype()"
         )
     return dx.astype(dtype)
+
+
+def _array_copy(dx: Any) -> np.ndarray:
+    return np.array(getattr(dx, "_data", dx))
 
 
 def _count_when_alone() -> int:
@@ -144,13 +156,6 @@ def _push(heap: list[tuple[int, Node]], target: Any, reached: dict[Node, list[Pa
             heappush(heap, (-target.order, target.node))
     elif target.__class__ is Node:
         heappush(heap, (-target.order, target))
-
-
-def _take(gradient: dict[Any, Any], target: Any, kept: frozenset[Any]) -> Any:
-    g = gradient.pop(target)
-    if target.retain or target in kept:
-        gradient[target] = g
-    return g
 
 
 def _one_per_value(node: Node, gradients: dict[int, Any]) -> tuple[Any, ...]:

@@ -104,7 +104,10 @@ def _compare(
 
 
 def _is_floating(x: Any) -> bool:
-    return isinstance(x, Tensor | np.ndarray | float) and np.asarray(getattr(x, "data", x)).dtype.kind == "f"
+    return (
+        isinstance(x, Tensor | np.ndarray | float)
+        and np.asarray(x.data if isinstance(x, Tensor) else x).dtype.kind == "f"
+    )
 
 
 def _values(y: Any) -> tuple[Any, ...]:

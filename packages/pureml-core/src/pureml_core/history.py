@@ -104,7 +104,7 @@ def check_unchanged(node: Node, *, of_linear: bool = False) -> None:
     if node.order > _Changes.last or (node.op.linear and not of_linear):
         return
     for i, x in enumerate((*node.inputs, node)):
-        changed = getattr(x, "changed", None) or getattr(x, "_changed", (0,))
+        changed: Any = getattr(x, "changed", None) or getattr(x, "_changed", (0,))
         if changed[0] > node.order:
             what = "its result" if x is node else f"its input {i}, of shape {x.shape},"
             raise RuntimeError(

@@ -16,7 +16,7 @@ import functools
 import inspect
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, NoReturn, TypeVar, cast, overload
+from typing import Any, TypeVar, cast, overload
 from weakref import ref
 
 import numpy as np
@@ -25,12 +25,17 @@ from .backward import FREED, sweep
 from .history import Node, Part, check_unchanged, tick
 from .mode import recording
 from .registry import NUMPY, register
-from .tensor import Tensor
+from .tensor import Tensor, shared_counter
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 # Data that a body receives as it is. Tensors give their arrays; anything else is made an array.
 AS_IS = frozenset({np.ndarray, float, int, bool, complex, type(None)})
+
+# Errors of a body that are raised again with the operation's name; others know better what they say.
+EXPLAINED = (ValueError, TypeError, IndexError, np.exceptions.AxisError, np.linalg.LinAlgError)
+
+NO_SETTINGS: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
 # While a body is run again on Tensors: (its node, the values recovered so far).
 _replayed: ContextVar[tuple[Node, dict[Node, Any]] | None] = ContextVar("pureml_core.replayed", default=None)
@@ -126,7 +131,7 @@ def op(
                 if inspect.Parameter.empty in data:
                     body(*args, **settings)  # raises the TypeError that names what is missing
         tracked = False
-        arrays = []
+        arrays: list[Any] = []
         for x in data:
             if isinstance(x, Tensor):
                 tracked = tracked or x._requires_grad
@@ -134,33 +139,41 @@ def op(
             else:
                 arrays.append(x if x.__class__ in AS_IS else np.asarray(x))
         try:
-            y, *vjps = body(*arrays, *positional, **settings)
-        except (ValueError, TypeError, IndexError) as error:
-            _explain(error, record.name, arrays)
+            result = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
+        except EXPLAINED as error:  # kept in no variable: it would be a cycle through this very frame
+            if error.__class__ in EXPLAINED and not str(error).startswith(f"{record.name}:"):
+                raise _explained(error, record.name, arrays) from error
+            raise
+        y = result[0]
         if not (tracked and recording()[0]):
             return _untracked(y, data)
-        if len(vjps) != len(data):
-            raise TypeError(f"{record.name}: {len(vjps)} VJPs for {len(data)} data arguments; give None where no gradient exists")
+        if len(result) != len(data) + 1:
+            raise TypeError(
+                f"{record.name}: {len(result) - 1} VJPs for {len(data)} data arguments; "
+                "give None where no gradient exists"
+            )
 
         needed = False
-        inputs = []
-        for i, x in enumerate(data):
-            if isinstance(x, Tensor):
-                if x._requires_grad:
-                    needed = needed or vjps[i] is not None
-                else:
-                    vjps[i] = None
-                inputs.append(x._node or x)
-            else:
-                vjps[i] = None
+        inputs: list[Any] = []
+        vjps: list[Any] = []
+        for x, vjp in zip(data, result[1:], strict=True):
+            if not isinstance(x, Tensor):
                 inputs.append(x)
+                vjps.append(None)
+            else:
+                inputs.append(x._node or x)
+                if vjp is not None and x._requires_grad:
+                    needed = True
+                    vjps.append(vjp)
+                else:
+                    vjps.append(None)
         if not needed:
             return _untracked(y, data)
         node = Node()
         node.op = record
         node.inputs = tuple(inputs)
         node.vjps = tuple(vjps)
-        node.settings = (positional, settings)
+        node.settings = (positional, settings) if positional or settings else NO_SETTINGS
         node.order = tick()
         node.grad = None
         node.retain = False
@@ -176,7 +189,9 @@ def op(
         t._node = node
         t._requires_grad = True
         t._grad = None
-        t._changed = node.changed = [0] if y.base is None and y is not arrays[0] else _counter(y, data)
+        t._changed = node.changed = (
+            [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
+        )
         return t
 
     record.call = call
@@ -224,7 +239,7 @@ def _untracked(y: Any, data: Sequence[Any]) -> Any:
     if y.__class__ is tuple:
         return tuple(_untracked(part, data) for part in y)
     y = np.asarray(y)
-    return tracked_as(y, None, _counter(y, data))
+    return tracked_as(y, None, shared_counter(data, y))
 
 
 def _several(values: tuple[Any, ...], node: Node, data: Sequence[Any]) -> tuple[Tensor, ...]:
@@ -232,21 +247,11 @@ def _several(values: tuple[Any, ...], node: Node, data: Sequence[Any]) -> tuple[
     node.shape = tuple(y.shape for y in arrays)
     node.dtype = tuple(y.dtype for y in arrays)
     node.value = tuple(ref(y) for y in arrays)
-    node.changed = _counter(arrays[0], data)
+    node.changed = shared_counter(data, *arrays)
     return tuple(tracked_as(y, Part(node, i), node.changed) for i, y in enumerate(arrays))
 
 
-def _counter(y: np.ndarray, data: Sequence[Any]) -> list[int]:
-    """The change counter for a value: that of the tensor whose memory it shares, or a new one."""
-    for x in data:
-        if isinstance(x, Tensor) and (x._data is y or (y.base is not None and np.may_share_memory(x._data, y))):
-            return x._changed
-    return [0]
-
-
-def _bound(
-    call: Callable[..., Any], bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]]
-) -> Callable[..., Any]:
+def _bound(call: Callable[..., Any], bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]]) -> Callable[..., Any]:
     def from_numpy(*args: Any, **kwargs: Any) -> Any:
         data, settings = bind(*args, **kwargs)
         return call(*data, **settings)
@@ -264,19 +269,17 @@ def _data_parameters(body: Callable[..., Any]) -> tuple[list[inspect.Parameter],
     return data, variadic
 
 
-def _explain(error: Exception, name: str, arrays: Sequence[Any]) -> NoReturn:
-    """Raise the error of a body again with the operation and the shapes it was given."""
-    if str(error).startswith(f"{name}:") or type(error) not in (ValueError, TypeError, IndexError):
-        raise error
+def _explained(error: Exception, name: str, arrays: Sequence[Any]) -> Exception:
+    """The error of a body with the operation and the shapes it was given."""
     shapes = ", ".join(str(x.shape) if isinstance(x, np.ndarray) else repr(x) for x in arrays)
-    raise type(error)(f"{name}: given {shapes}: {error}") from error
+    return type(error)(f"{name}: given {shapes}: {error}")
 
 
 def _kept(x: Node | Part, recovered: dict[Node, Any]) -> np.ndarray | None:
     """The array of a node or part, if it still exists."""
     if isinstance(x, Part):
         return recovered[x.node][x.index] if x.node in recovered else x.value()
-    return recovered[x] if x in recovered else x.value()
+    return recovered[x] if x in recovered else x.value()  # type: ignore[no-any-return]
 
 
 def _array_of(x: Any, recovered: dict[Node, Any]) -> Any:
@@ -321,14 +324,16 @@ def _vjps_of_definition(definition: Callable[..., Any], inputs: list[Any], node:
 
     def gradients(*g: Any) -> dict[Any, Any]:
         if not found:
-            pairs = [(value._node, seed) for value, seed in zip(values, g, strict=True) if value._requires_grad]
+            pairs = [
+                (value._node, seed)
+                for value, seed in zip(values, g, strict=True)
+                if isinstance(value, Tensor) and value._requires_grad
+            ]
             outputs, seeds = zip(*pairs, strict=True) if pairs else ((), ())
             found.append(sweep(outputs, seeds, [t for t in targets if t is not None], create_graph=True))
         return found[0]
 
-    return [
-        None if target is None else lambda *g, target=target: gradients(*g).get(target) for target in targets
-    ]
+    return [None if target is None else lambda *g, target=target: gradients(*g).get(target) for target in targets]
 
 
 @op(linear=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from types import SimpleNamespace
 from typing import Any, Self
 
@@ -16,6 +17,11 @@ from .registry import NUMPY
 
 # What operators and methods lead to: the ops by name, entered by `pureml_core.ops` when it is imported.
 ops: Any = SimpleNamespace()
+
+_accumulating = threading.Lock()  # two threads may add to the gradient of one parameter
+
+# NumPy functions that write into their first argument.
+WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.place, np.putmask, np.fill_diagonal})
 
 
 class Tensor:
@@ -104,6 +110,8 @@ class Tensor:
             )
         count_change(self._changed)
         self._data = array if array.flags.writeable else array.copy()
+        if self._grad is not None:
+            self._grad = self._grad.astype(array.dtype, copy=False)
 
     def touch(self) -> None:
         """Count a change: to be called after writing into `.data`."""
@@ -211,6 +219,32 @@ class Tensor:
         self._grad = None
         return self
 
+    def zero_grad_graph(self) -> None:
+        """Forget the gradients of this tensor and of everything it was computed from.
+
+        Raises:
+            RuntimeError: a backward sweep has freed the graph, so that its leaves are no longer known; call
+                zero_grad() of the optimizer or model instead.
+        """
+        nodes, leaves = _ancestors(self)
+        if any(node.vjps is None for node in nodes):
+            raise RuntimeError(
+                f"zero_grad_graph: the graph of {self._described()} was freed by a backward sweep and no longer knows "
+                "its leaves; call zero_grad() of the optimizer, or backward(keep_graph=True)"
+            )
+        for x in (self, *leaves):
+            x.zero_grad()
+        for node in nodes:
+            node.grad = None
+
+    def detach_graph(self) -> None:
+        """Leave the history behind and free it, for everything that this tensor was computed from; leaves stay."""
+        for node in _ancestors(self)[0]:
+            node.free()
+            node.grad = None
+        if self._node is not None:
+            self.detach_()
+
     def backward(self, grad: Any = None, *, keep_graph: bool = False) -> None:
         """Add the gradient of this tensor to `.grad` of every leaf that it was computed from.
 
@@ -233,14 +267,18 @@ class Tensor:
         else:
             seed = np.array(grad._data if isinstance(grad, Tensor) else grad, dtype=self.dtype)
             if seed.shape != self.shape:
-                raise ValueError(f"backward: given a gradient of shape {seed.shape}, needed this tensor's, {self.shape}")
-        for target, g in sweep([self._node or self], [seed], keep_graph=keep_graph).items():
-            name = "_grad" if isinstance(target, Tensor) else "grad"
-            old = getattr(target, name)
-            if old is None:
-                setattr(target, name, g)
-            else:
-                old += g
+                raise ValueError(
+                    f"backward: given a gradient of shape {seed.shape}, needed this tensor's, {self.shape}"
+                )
+        found = sweep([self._node or self], [seed], keep_graph=keep_graph)
+        with _accumulating:
+            for target, g in found.items():
+                name = "_grad" if isinstance(target, Tensor) else "grad"
+                old = getattr(target, name)
+                if old is None:
+                    setattr(target, name, g)
+                else:
+                    old += g
 
     # ---- NumPy meets a Tensor
 
@@ -255,19 +293,19 @@ class Tensor:
         out = kwargs.get("out", ())
         what = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}") + ("(out=)" if out else "")
         result = getattr(ufunc, method)(*_unwrapped(inputs, what), **_unwrapped(kwargs, what))
-        for t in (*out, *(inputs[:1] if method == "at" else ())):
-            if isinstance(t, Tensor):
-                t.touch()
-        if len(out) == 1:
-            return out[0]
-        return Tensor(result) if isinstance(result, np.ndarray | np.generic) else result
+        _touch((*out, *(inputs[:1] if method == "at" else ())))
+        if out:
+            return out[0] if len(out) == 1 else out
+        return _wrapped(result, inputs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         call = NUMPY.get(func)
         if call is not None:
             return call(*args, **kwargs)
         what = f"{func.__module__}.{func.__name__}".replace("numpy", "np")
-        return func(*_unwrapped(args, what), **_unwrapped(kwargs, what))
+        result = func(*_unwrapped(args, what), **_unwrapped(kwargs, what))
+        _touch((kwargs.get("out"), *(args[:1] if func in WRITERS else ())))
+        return kwargs["out"] if kwargs.get("out") is not None else _wrapped(result, args)
 
     def _refuse_cut(self, what: str) -> None:
         if self._requires_grad and recording()[0]:
@@ -313,6 +351,40 @@ class Tensor:
 
     def __rmatmul__(self, other: Any) -> Tensor:
         return ops.matmul(other, self)  # type: ignore[no-any-return]
+
+    # Operators without an op of their own, led by NumPy's protocol: untracked, or refused for a tracked tensor.
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return np.floor_divide(self, other)  # type: ignore[no-any-return]
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return np.floor_divide(other, self)  # type: ignore[no-any-return]
+
+    def __mod__(self, other: Any) -> Tensor:
+        return np.remainder(self, other)  # type: ignore[no-any-return]
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return np.remainder(other, self)  # type: ignore[no-any-return]
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __and__(self, other: Any) -> Tensor:
+        return np.bitwise_and(self, other)  # type: ignore[no-any-return]
+
+    def __or__(self, other: Any) -> Tensor:
+        return np.bitwise_or(self, other)  # type: ignore[no-any-return]
+
+    def __xor__(self, other: Any) -> Tensor:
+        return np.bitwise_xor(self, other)  # type: ignore[no-any-return]
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def __invert__(self) -> Tensor:
+        return np.invert(self)  # type: ignore[return-value]
 
     def __neg__(self) -> Tensor:
         return ops.negative(self)  # type: ignore[no-any-return]
@@ -377,6 +449,8 @@ class Tensor:
     def __ge__(self, other: Any) -> Tensor:
         return _untracked(self._data >= getattr(other, "_data", other))
 
+    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+
     # ---- explicit reads
 
     def item(self) -> Any:
@@ -436,7 +510,7 @@ class Tensor:
     @property
     def T(self) -> Tensor:
         """The last two axes swapped (ndarray.T reverses all axes); below two dimensions the tensor itself."""
-        return self if self.ndim < 2 else ops.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
+        return self if self.ndim < 2 else ops.swapaxes(self, -1, -2)
 
     @property
     def mT(self) -> Tensor:
@@ -467,6 +541,24 @@ class Tensor:
     def swapaxes(self, axis1: int, axis2: int) -> Tensor:
         return ops.swapaxes(self, axis1, axis2)  # type: ignore[no-any-return]
 
+    def general_transpose(self, order: Any) -> Tensor:
+        """The axes in the order given."""
+        return self.transpose(order)
+
+    def unsqueeze(self, dim: Any) -> Tensor:
+        """A new axis of size 1 at position `dim` of the result."""
+        return ops.expand_dims(self, dim)  # type: ignore[no-any-return]
+
+    def dot(self, other: Any) -> Tensor:
+        """The product of two vectors, a 0-d tensor, or of two matrices.
+
+        Raises:
+            ValueError: the two are neither both vectors nor both matrices, or their sizes differ.
+        """
+        if (self.ndim, np.ndim(other)) not in ((1, 1), (2, 2)):
+            raise ValueError(f"dot: {self.shape} and {np.shape(other)}; needs two vectors or two matrices, else use @")
+        return ops.matmul(self, other)  # type: ignore[no-any-return]
+
     def squeeze(self, axis: Any = None) -> Tensor:
         return ops.squeeze(self, axis)  # type: ignore[no-any-return]
 
@@ -483,7 +575,7 @@ class Tensor:
 
     def astype(self, dtype: Any) -> Tensor:
         """The values converted; the tensor itself if it has that dtype already."""
-        return self if self.dtype == dtype else ops.astype(self, dtype)  # type: ignore[no-any-return]
+        return self if self.dtype == dtype else ops.astype(self, dtype)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         return _untracked(np.argmax(self._data, axis=axis, keepdims=keepdims))
@@ -501,8 +593,9 @@ class Tensor:
 
     def __repr__(self) -> str:
         values = np.array2string(self._data, separator=", ", prefix=f"{type(self).__name__}(")
-        notes = [f"dtype={self.dtype}"] if self.dtype not in (np.float64, np.int64, np.bool_) else []
-        if 0 in self.shape:
+        plain = self.dtype in ((np.float64,) if self.size == 0 else (np.float64, np.int64, np.bool_))
+        notes = [] if plain else [f"dtype={self.dtype}"]
+        if 0 in self.shape or self.size > np.get_printoptions()["threshold"]:  # not to be seen in the values
             notes.append(f"shape={self.shape}")
         if self._node is not None:
             notes.append(f"op={_node(self._node).op.name}")
@@ -603,6 +696,50 @@ def plain_index(index: Any) -> Any:
     return index
 
 
+def _ancestors(t: Tensor) -> tuple[list[Node], list[Tensor]]:
+    """The recorded operations and the tracked leaves that a tensor was computed from."""
+    nodes: dict[Node, None] = {}
+    leaves: dict[Tensor, None] = {}
+    stack: list[Any] = [t._node or t]
+    while stack:
+        x = stack.pop()
+        x = x.node if isinstance(x, Part) else x
+        if isinstance(x, Node) and x not in nodes:
+            nodes[x] = None
+            stack += x.inputs
+        elif isinstance(x, Tensor) and x._requires_grad:
+            leaves[x] = None
+    return list(nodes), list(leaves)
+
+
+def shared_counter(data: Iterable[Any], *values: np.ndarray) -> list[int]:
+    """The change counter for values: that of the tensor whose memory they share, or a new one."""
+    for x in data:
+        if isinstance(x, Tensor):
+            for y in values:
+                if x._data is y or (y.base is not None and np.may_share_memory(x._data, y)):
+                    return x._changed
+    return [0]
+
+
+def _touch(written: Iterable[Any]) -> None:
+    for t in written:
+        if isinstance(t, Tensor):
+            t.touch()
+
+
+def _wrapped(result: Any, args: Any) -> Any:
+    """What a NumPy function without an op returned, as untracked Tensors where it is arrays."""
+    if isinstance(result, np.ndarray | np.generic):
+        t = Tensor(result, ensure_writable=False)
+        nested = [x for arg in args for x in (arg if isinstance(arg, tuple | list) else (arg,))]
+        t._changed = shared_counter(nested, t._data)
+        return t
+    if result.__class__ in (tuple, list):
+        return result.__class__(_wrapped(part, args) for part in result)
+    return result
+
+
 def _untracked(array: Any) -> Tensor:
     return Tensor(array) if array is not NotImplemented else array
 
@@ -621,4 +758,3 @@ def _unwrapped(x: Any, what: str) -> Any:
     if isinstance(x, dict):
         return {key: _unwrapped(item, what) for key, item in x.items()}
     return x
-

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..op import kernel, op
+from ..registry import NUMPY
 
 
 @op(numpy=np.add, linear=True)
@@ -166,7 +167,16 @@ def where(condition, a, b, /):
     )
 
 
+def _where(condition, *branches):
+    """np.where as NumPy has it: with one argument, the places where the condition holds."""
+    return where(condition, *branches) if branches else np.nonzero(condition)
+
+
+NUMPY[np.where] = _where
+
+
 @op(linear=True)
 def astype(x, /, dtype):
-    """x converted to another dtype. The engine converts the gradient back."""
-    return np.asarray(x).astype(dtype), lambda g: g
+    """x converted to another dtype. The engine converts the gradient back; nothing flows through integers."""
+    y = np.asarray(x).astype(dtype)
+    return y, (lambda g: g) if y.dtype.kind in "fc" else None
