@@ -493,7 +493,7 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, plain_index(index))  # type: ignore[no-any-return]
+        return ops.getitem(self, plain_index(index, copy=self._requires_grad))  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
         tracked = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
@@ -685,14 +685,14 @@ class Buffer(Tensor):
         super().__init__(data, dtype=dtype, copy=True)
 
 
-def plain_index(index: Any) -> Any:
-    """An index with the arrays of its Tensors."""
+def plain_index(index: Any, copy: bool = False) -> Any:
+    """An index with the arrays of its Tensors; copies of all arrays, for who keeps it."""
     if isinstance(index, Tensor):
-        return index._data
-    if isinstance(index, tuple):
-        return tuple(plain_index(i) for i in index)
-    if isinstance(index, list):
-        return [plain_index(i) for i in index]
+        index = index._data
+    if isinstance(index, np.ndarray):
+        return index.copy() if copy else index
+    if isinstance(index, tuple | list):
+        return type(index)(plain_index(i, copy) for i in index)
     return index
 
 
