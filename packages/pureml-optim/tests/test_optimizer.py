@@ -244,6 +244,16 @@ def test_a_state_holds_copies_of_slots_steps_and_settings_only():
     assert all(np.array_equal(state.arrays[name], a) for name, a in kept.items())
 
 
+def test_a_restored_state_stays_as_it_was():
+    for params in (tensors, lambda: [Parameter(np.ones(10))]):  # copied into a common block, and used as they are
+        state = one_step(Adam(params(), 0.1)).state()
+        kept = {name: a.copy() for name, a in state.arrays.items()}
+        other = Adam(params(), 0.1)
+        other.restore(state)
+        one_step(other)
+        assert all(np.array_equal(state.arrays[name], a) for name, a in kept.items())
+
+
 @pytest.mark.parametrize("make", [lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.1, beta=0.9), lambda p: Adam(p, 0.1)])
 @pytest.mark.parametrize("steps", [0, 1])
 def test_fresh_plain_and_unused_round_trip(make, steps):
