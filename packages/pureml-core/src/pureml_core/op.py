@@ -139,34 +139,30 @@ def op(
             else:
                 arrays.append(x if x.__class__ in AS_IS else np.asarray(x))
         try:
-            result = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
+            y, *vjps = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
         except EXPLAINED as error:  # kept in no variable: it would be a cycle through this very frame
             if error.__class__ in EXPLAINED and not str(error).startswith(f"{record.name}:"):
                 raise _explained(error, record.name, arrays) from error
             raise
-        y = result[0]
         if not (tracked and recording()[0]):
             return _untracked(y, data)
-        if len(result) != len(data) + 1:
+        if len(vjps) != len(data):
             raise TypeError(
-                f"{record.name}: {len(result) - 1} VJPs for {len(data)} data arguments; "
-                "give None where no gradient exists"
+                f"{record.name}: {len(vjps)} VJPs for {len(data)} data arguments; give None where no gradient exists"
             )
 
         needed = False
         inputs: list[Any] = []
-        vjps: list[Any] = []
-        for x, vjp in zip(data, result[1:], strict=True):
+        for i, x in enumerate(data):
             if not isinstance(x, Tensor):
+                vjps[i] = None
                 inputs.append(x)
-                vjps.append(None)
             else:
-                inputs.append(x._node or x)
-                if vjp is not None and x._requires_grad:
+                if not x._requires_grad:
+                    vjps[i] = None
+                elif vjps[i] is not None:
                     needed = True
-                    vjps.append(vjp)
-                else:
-                    vjps.append(None)
+                inputs.append(x._node or x)
         if not needed:
             return _untracked(y, data)
         node = Node()
