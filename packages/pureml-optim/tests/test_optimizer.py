@@ -70,7 +70,7 @@ shared = Parameter(np.ones(2))
             "two parameters have the name 'w'",
         ),
         ([{"lr": 0.1}], ValueError, "without 'params'"),
-        ([{"params": [shared], "beta3": 1}], TypeError, "unknown setting 'beta3'; it has lr, .*beta1"),
+        ([{"params": [shared], "beta3": 1}], ValueError, "unknown setting 'beta3'; it has lr, .*beta1"),
         ([{"params": [shared], "lr": -1}], ValueError, "lr: given -1"),
         ([shared, np.ones(2)], TypeError, "'1' is ndarray, needed a Tensor"),
         ([shared, {"params": []}], TypeError, "'1' is dict"),
@@ -121,7 +121,7 @@ def test_unknown_and_missing_settings_are_type_errors():
 
     with pytest.raises(TypeError):
         SGD(tensors(), 0.1, nesterov=True)
-    with pytest.raises(TypeError, match="unknown setting 'bta'"):
+    with pytest.raises(ValueError, match="unknown setting 'bta'"):
         Rule(tensors(), 0.1, bta=0.5, beta=0.5)
     with pytest.raises(TypeError, match="missing the setting beta"):
         Rule(tensors(), 0.1)

@@ -108,7 +108,7 @@ def test_groups_keep_their_proportion():
         (lambda o: StepLR(o, 2, gamma=float("nan")), ValueError, "gamma"),
         (lambda o: StepLR(o, 2, last_step=-2), ValueError, "last_step"),
         (lambda o: Hyperbola(o), TypeError, "missing the setting halving"),
-        (lambda o: Hyperbola(o, halving=2, gamma=1), TypeError, "unknown setting 'gamma'"),
+        (lambda o: Hyperbola(o, halving=2, gamma=1), ValueError, "unknown setting 'gamma'"),
         (lambda o: StepLR("optim", 2), TypeError, "given str, needed an Optimizer"),
         (lambda o: StepLR(o, 2).step(-1), ValueError, "step: n: given -1"),
         (lambda o: StepLR(o, 2).step(1.5), TypeError, "step: n: given 1.5"),

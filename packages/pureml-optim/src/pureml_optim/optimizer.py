@@ -46,9 +46,9 @@ class Optimizer(Saved):
         settings: those of the rule, as named in its `settings`.
 
     Raises:
-        TypeError: something is not a tensor, or a setting is unknown, missing or of another type.
-        ValueError: a setting is out of range; there are no parameters, one is given twice, two share a name, one was
-            computed from others, or its dtype is not a real floating one.
+        TypeError: something is not a tensor, or a setting is missing or of another type.
+        ValueError: a setting is unknown or out of range; there are no parameters, one is given twice, two share a
+            name, one was computed from others, or its dtype is not a real floating one.
 
     Attributes:
         groups: the groups, at least one.
@@ -210,7 +210,7 @@ class Optimizer(Saved):
         known = COMMON | dict(self.settings)
         for name in given:
             if name not in known:
-                raise TypeError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
+                raise ValueError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
         return {name: known[name](f"{type(self).__name__}: {name}", value) for name, value in given.items()}
 
     def _add_group(self, params: Params, **own: Any) -> None:

@@ -24,7 +24,7 @@ class LRScheduler(Saved):
         settings: those of the schedule, as named in its `settings`; they become attributes.
 
     Raises:
-        TypeError: `optim` is no Optimizer, or a setting is unknown, missing or of another type.
+        TypeError: `optim` is no Optimizer, or a setting is missing or of another type.
         ValueError: a setting is out of range.
     """
 
@@ -121,7 +121,7 @@ class LRScheduler(Saved):
         known = COMMON | dict(self.settings)
         for name in given:
             if name not in known:
-                raise TypeError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
+                raise ValueError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
         return {name: known[name](f"{type(self).__name__}: {name}", value) for name, value in given.items()}
 
 
