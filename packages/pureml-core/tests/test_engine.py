@@ -6,9 +6,8 @@ import threading
 import tracemalloc
 
 import numpy as np
-import pytest
-
 import pureml_core as pm
+import pytest
 from pureml_core import NUMPY, OPS, Parameter, Tensor, enable_grad, gradients, is_grad_enabled, kernel, no_grad, op
 
 
@@ -149,7 +148,7 @@ def test_several_values_get_read_only_zeros_where_no_gradient_arrived():
     x = leaf(2)
     a, _ = pair(x)
     a.backward()
-    ga, gb = seen[0]
+    _, gb = seen[0]
     assert gb.tolist() == [0.0, 0.0] and not gb.flags.writeable
     assert x.grad.tolist() == [1.0, 1.0]
 
@@ -228,7 +227,7 @@ def test_a_second_backward_is_one_clear_error():
     y = np.exp(x)
     y.sum().backward()
     before = x.grad.copy()
-    with pytest.raises(RuntimeError, match="exp: .*keep_graph=True"):
+    with pytest.raises(RuntimeError, match=r"exp: .*keep_graph=True"):
         y.backward()
     with pytest.raises(RuntimeError, match="keep_graph=True"):
         gradients(y * 2.0, x)
@@ -325,7 +324,7 @@ def test_a_changed_leaf_is_noticed_when_a_value_is_computed_again():
     z = np.exp(x + 1.0)
     with no_grad():
         x += 1.0
-    with pytest.raises(RuntimeError, match="add: its input 0.*changed in place"):
+    with pytest.raises(RuntimeError, match=r"add: its input 0.*changed in place"):
         gradients(z, x, create_graph=True)
 
 

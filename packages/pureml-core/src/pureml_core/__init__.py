@@ -9,10 +9,11 @@ from .dtype import default_dtype, set_default_dtype
 from .mode import enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
+from .parameter import Buffer, Parameter
 from .random import draw_seed, generator, set_seed
 from .registry import NUMPY, OPS
 from .state import Composite, Saved, State, Stateful, named_tensors, parameters
-from .tensor import Buffer, Parameter, Tensor
+from .tensor import Tensor
 
 __version__ = _version("pureml-core")
 

@@ -17,7 +17,8 @@ from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 
-from .tensor import Buffer, Parameter, Tensor
+from .parameter import Buffer, Parameter
+from .tensor import Tensor
 
 JSON: TypeAlias = Any  # None, bool, int, float, str, list of JSON, dict of str to JSON
 Leaf: TypeAlias = Tensor | np.random.Generator

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 
 from .backward import sweep
-from .dtype import default_dtype
 from .history import Node, Part, count_change
 from .mode import recording
+from .operators import Operators, ops
 from .registry import NUMPY
-
-# What operators and methods lead to: the ops by name, entered by `pureml_core.ops` when it is imported.
-ops: Any = SimpleNamespace()
 
 _accumulating = threading.Lock()  # two threads may add to the gradient of one parameter
 
@@ -24,7 +20,7 @@ _accumulating = threading.Lock()  # two threads may add to the gradient of one p
 WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.place, np.putmask, np.fill_diagonal})
 
 
-class Tensor:
+class Tensor(Operators):
     """An n-dimensional array with a history, for reverse-mode differentiation.
 
     It follows NumPy's rules for dtypes, broadcasting, indexing and names. An operation on a tensor that requires a
@@ -314,45 +310,7 @@ class Tensor:
                 ".detach() to leave the history behind, or an operation of pureml_core"
             )
 
-    # ---- arithmetic
-
-    def __add__(self, other: Any) -> Tensor:
-        return ops.add(self, other)  # type: ignore[no-any-return]
-
-    def __radd__(self, other: Any) -> Tensor:
-        return ops.add(other, self)  # type: ignore[no-any-return]
-
-    def __sub__(self, other: Any) -> Tensor:
-        return ops.subtract(self, other)  # type: ignore[no-any-return]
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return ops.subtract(other, self)  # type: ignore[no-any-return]
-
-    def __mul__(self, other: Any) -> Tensor:
-        return ops.multiply(self, other)  # type: ignore[no-any-return]
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return ops.multiply(other, self)  # type: ignore[no-any-return]
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return ops.divide(self, other)  # type: ignore[no-any-return]
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return ops.divide(other, self)  # type: ignore[no-any-return]
-
-    def __pow__(self, other: Any) -> Tensor:
-        return ops.power(self, other)  # type: ignore[no-any-return]
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return ops.power(other, self)  # type: ignore[no-any-return]
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return ops.matmul(self, other)  # type: ignore[no-any-return]
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        return ops.matmul(other, self)  # type: ignore[no-any-return]
-
-    # Operators without an op of their own, led by NumPy's protocol: untracked, or refused for a tracked tensor.
+    # ---- operators without an op of their own, led by NumPy's protocol: untracked, or refused for a tracked tensor.
 
     def __floordiv__(self, other: Any) -> Tensor:
         return np.floor_divide(self, other)  # type: ignore[no-any-return]
@@ -386,14 +344,7 @@ class Tensor:
     def __invert__(self) -> Tensor:
         return np.invert(self)  # type: ignore[return-value]
 
-    def __neg__(self) -> Tensor:
-        return ops.negative(self)  # type: ignore[no-any-return]
-
-    def __pos__(self) -> Tensor:
-        return ops.positive(self)  # type: ignore[no-any-return]
-
-    def __abs__(self) -> Tensor:
-        return ops.abs(self)  # type: ignore[no-any-return]
+    # ---- augmented assignment
 
     def __iadd__(self, other: Any) -> Tensor:
         return self._in_place(np.add, other)
@@ -505,7 +456,7 @@ class Tensor:
         self._data[plain_index(index)] = value._data if isinstance(value, Tensor) else value
         self.touch()
 
-    # ---- methods, named as in NumPy
+    # ---- methods, named as in NumPy (more of them in Operators)
 
     @property
     def T(self) -> Tensor:
@@ -517,38 +468,6 @@ class Tensor:
         """The last two axes swapped."""
         return ops.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.max(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same values in another shape, given as integers or one sequence; -1 stands for what is left."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
-
-    def transpose(self, *axes: Any) -> Tensor:
-        """The axes permuted, or reversed when none are given, as in NumPy."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        return ops.transpose(self, order)  # type: ignore[no-any-return]
-
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        return ops.swapaxes(self, axis1, axis2)  # type: ignore[no-any-return]
-
-    def general_transpose(self, order: Any) -> Tensor:
-        """The axes in the order given."""
-        return self.transpose(order)
-
-    def unsqueeze(self, dim: Any) -> Tensor:
-        """A new axis of size 1 at position `dim` of the result."""
-        return ops.expand_dims(self, dim)  # type: ignore[no-any-return]
-
     def dot(self, other: Any) -> Tensor:
         """The product of two vectors, a 0-d tensor, or of two matrices.
 
@@ -558,20 +477,6 @@ class Tensor:
         if (self.ndim, np.ndim(other)) not in ((1, 1), (2, 2)):
             raise ValueError(f"dot: {self.shape} and {np.shape(other)}; needs two vectors or two matrices, else use @")
         return ops.matmul(self, other)  # type: ignore[no-any-return]
-
-    def squeeze(self, axis: Any = None) -> Tensor:
-        return ops.squeeze(self, axis)  # type: ignore[no-any-return]
-
-    def flatten(self, *, keep_batch: bool = True, sample_ndim: int | None = None) -> Tensor:
-        """Merge axes into one.
-
-        With `sample_ndim=k` the last k axes (0: nothing). Otherwise all but the first, the batch; all of them for
-        `keep_batch=False`.
-
-        Raises:
-            ValueError: `sample_ndim` is negative or larger than the number of axes.
-        """
-        return ops.flatten(self, keep_batch=keep_batch, sample_ndim=sample_ndim)  # type: ignore[no-any-return]
 
     def astype(self, dtype: Any) -> Tensor:
         """The values converted; the tensor itself if it has that dtype already."""
@@ -636,53 +541,6 @@ class Tensor:
         self._data, self._grad, self._requires_grad, self._declared = state
         self._node = None
         self._changed = [0]
-
-
-class Parameter(Tensor):
-    """A leaf tensor that a model trains: state for ever, frozen or not.
-
-    Floating data (and integers) take the default dtype, float32 unless set otherwise or given as `dtype`. The
-    values are copied, so that training never writes into an array of the caller's.
-    """
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, dtype: Any = None, *, requires_grad: bool = True) -> None:
-        super().__init__(data, dtype=dtype or default_dtype(), copy=True)
-        if self.dtype.kind not in "fc":
-            raise TypeError(f"Parameter: given dtype {self.dtype}; a parameter needs a floating dtype")
-        self._declared = True
-        self._requires_grad = bool(requires_grad)
-
-    @classmethod
-    def given(cls, value: Any, shape: tuple[int, ...], make: Callable[[], Any]) -> Tensor:
-        """The parameter of a layer: a user's `value`, checked, or else what `make()` draws.
-
-        Arrays are copied and keep their floating dtype. A Parameter, or a leaf that requires a gradient, is used as
-        it is, so that two layers can share one weight.
-
-        Raises:
-            ValueError: `value` has another shape, or is a computed tensor.
-        """
-        if value is None:
-            value = cls(make())
-        elif isinstance(value, Tensor) and value._node is not None:
-            raise ValueError(f"{value._described()}: a parameter must be a leaf; give .detach() of it")
-        elif not (isinstance(value, cls) or (isinstance(value, Tensor) and value._requires_grad)):
-            array = np.asarray(value._data if isinstance(value, Tensor) else value)
-            value = cls(array, dtype=array.dtype if array.dtype.kind == "f" else None)
-        if value.shape != shape:
-            raise ValueError(f"given a parameter of shape {value.shape}, needed {shape}")
-        return value  # type: ignore[no-any-return]
-
-
-class Buffer(Tensor):
-    """State of a model that is not trained, such as a running mean. Its values are copied."""
-
-    __slots__ = ()
-
-    def __init__(self, data: Any, dtype: Any = None) -> None:
-        super().__init__(data, dtype=dtype, copy=True)
 
 
 def plain_index(index: Any, copy: bool = False) -> Any:

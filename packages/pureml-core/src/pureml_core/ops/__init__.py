@@ -1,6 +1,6 @@
 """Every differentiable operation, one topic a file."""
 
-from .. import tensor as _tensor
+from ..operators import ops as _ops
 from . import untracked as _untracked
 from .elementwise import (
     abs,
@@ -41,7 +41,49 @@ from .shape import (
 )
 from .softmax import log_softmax, logsumexp, softmax
 
-__all__ = [name for name in dir() if not name.startswith("_")]
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "broadcast_to",
+    "concatenate",
+    "divide",
+    "eigh",
+    "exp",
+    "expand_dims",
+    "flatten",
+    "getitem",
+    "log",
+    "log1p",
+    "log2",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "multiply",
+    "negative",
+    "positive",
+    "power",
+    "ravel",
+    "reshape",
+    "scatter_add",
+    "sigmoid",
+    "softmax",
+    "split",
+    "sqrt",
+    "square",
+    "squeeze",
+    "subtract",
+    "sum",
+    "swapaxes",
+    "tanh",
+    "transpose",
+    "where",
+]
 
 # Operators and methods of Tensor lead here.
-vars(_tensor.ops).update({name: globals()[name] for name in __all__})
+vars(_ops).update({name: globals()[name] for name in __all__})
