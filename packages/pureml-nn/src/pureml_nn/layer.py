@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pureml_core import Buffer, Composite, Saved, State, Tensor, parameters
+from pureml_core import Buffer, Composite, Parameter, Saved, State, Tensor, named_tensors, parameters
 from pureml_core.state import StateMismatch, collect, decode, encode, is_literal, restore_tensors
 
 
@@ -16,11 +18,13 @@ class Layer(Composite, Saved):
 
     Parameters, Buffers, generators and further layers are found in attributes, lists, tuples and dicts. Floating
     inputs of a call, Tensors or arrays, become Tensors of the dtype of the layer's parameters.
+
+    Public attributes with JSON values (numbers, text, lists, ...) are its settings: they are saved, and must be the
+    same when a state is restored.
     """
 
     training: bool = True
-    kind: ClassVar[str] = "pureml_nn.Layer/1"
-    drawn_by: ClassVar[frozenset[str]] = frozenset({"method", "seed"})  # how values were drawn, not what they are
+    drawn_by: ClassVar[frozenset[str]] = frozenset({"method", "seed"})  # no settings: how values were first drawn
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the layer computes; the subclass says."""
@@ -28,13 +32,13 @@ class Layer(Composite, Saved):
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
         dtype = _dtype_of(self, set())
-        return self.forward(
-            *[_cast(x, dtype) for x in inputs],
-            **{name: _cast(x, dtype) for name, x in settings.items()},
-        )
+        cast = [_cast(x, dtype) for x in inputs]
+        if settings:
+            settings = {name: _cast(x, dtype) for name, x in settings.items()}
+        return self.forward(*cast, **settings)
 
     @property
-    def parameters(self) -> Any:
+    def parameters(self) -> Sequence[Tensor]:
         """All trainable tensors, each once, in the order of walking."""
         return tuple(parameters(self).values())
 
@@ -48,11 +52,30 @@ class Layer(Composite, Saved):
         """Switch to evaluation mode, here and in every layer inside; returns the layer."""
         return self.train(False)
 
+    def astype(self, dtype: Any) -> Self:
+        """Convert the floating parameters, gradients and buffers to another floating dtype; returns the layer.
+
+        An optimizer keeps what it remembers in the old precision: make it afterwards.
+
+        Raises:
+            TypeError: `dtype` is not floating.
+        """
+        dtype = np.dtype(dtype)
+        if dtype.kind != "f":
+            raise TypeError(f"{type(self).__name__}.astype: given {dtype}, needed a floating dtype")
+        for _, item in named_tensors(self):
+            if isinstance(item, Tensor) and item.dtype.kind == "f" and item.dtype != dtype:
+                grad = item.grad
+                item.data = item.data.astype(dtype)
+                if grad is not None:
+                    item.grad = grad.astype(dtype)
+        return self
+
     def state(self) -> State:
         """Copies of all tensors and generator states, and the settings of every layer."""
         arrays, generators = collect(self)
         settings = {name: encode(_settings(layer)) for name, layer in named_layers(self)}
-        return State(type(self).kind, arrays, {"generators": generators, "settings": settings})
+        return State(_kind(self), arrays, {"generators": generators, "settings": settings})
 
     def restore(self, state: State, *, strict: bool = True) -> list[str]:
         """Take the values of a snapshot, all or nothing. The mode, training or evaluation, stays as it is.
@@ -66,29 +89,31 @@ class Layer(Composite, Saved):
 
         Raises:
             ValueError: under `strict`, listing everything missing, unexpected, misshapen or set otherwise; always
-                for the state of something that is no layer.
+                for the state of something else.
         """
-        self._check_kind(state)
-        problems = self._other_settings(state)
-        if problems and strict:
+        return self._restore(state, strict=strict, load_literals=True)
+
+    def _restore(self, state: State, *, strict: bool, load_literals: bool) -> list[str]:
+        if state.kind != _kind(self):
+            raise ValueError(f"{type(self).__name__}: given a state of {state.kind!r}, needed one of {_kind(self)!r}")
+        generators, settings = _mapping(state, "generators"), _mapping(state, "settings")
+        layers = dict(named_layers(self))
+        problems = _differences(layers, settings) if "settings" in state.literals else []
+        literals = [
+            (layer, {key: value for key, value in decode(settings[name]).items() if _takes(layer, key)})
+            for name, layer in layers.items()
+            if load_literals and isinstance(layer, NN) and name in settings
+        ]
+        if strict and problems:
+            try:  # on copies, to list in one error what is wrong with the arrays too
+                shell = {name: copy.deepcopy(item) for name, item in named_tensors(self)}
+                restore_tensors(shell, state.arrays, generators)
+            except StateMismatch as mismatch:
+                problems += mismatch.problems
             raise StateMismatch(type(self).__name__, problems)
-        return problems + restore_tensors(self, state.arrays, state.literals.get("generators", {}), strict=strict)
-
-    def _check_kind(self, state: State) -> None:
-        if state.kind != type(self).kind:
-            raise ValueError(f"{type(self).__name__}: given a state of {state.kind!r}, needed {type(self).kind!r}")
-
-    def _other_settings(self, state: State) -> list[str]:
-        """Which settings differ from those of a state, one line each."""
-        given = state.literals.get("settings", {})
-        problems = []
-        for name, layer in named_layers(self):
-            if name in given and not (name == "" and isinstance(self, NN)):
-                saved, own = decode(given[name]), _settings(layer)
-                for key in sorted(saved.keys() | own.keys()):
-                    if (key in saved, saved.get(key)) != (key in own, own.get(key)):
-                        where = f"{name}.{key}" if name else key
-                        problems.append(f"setting {where!r} is {saved.get(key)!r} there, {own.get(key)!r} here")
+        problems += restore_tensors(self, state.arrays, generators, strict=strict)
+        for layer, values in literals:
+            vars(layer).update(values)
         return problems
 
 
@@ -127,9 +152,18 @@ class NN(Layer):
     """A model: the user writes `__init__` and `predict`.
 
     Its public attributes with JSON values (numbers, text, lists, ...) are saved and restored with it.
+
+    >>> from pureml_nn import Affine, relu
+    >>> class Classifier(NN):
+    ...     def __init__(self):
+    ...         self.hidden, self.out = Affine(4, 8), Affine(8, 3)
+    ...     def predict(self, X):
+    ...         return self.out(relu(self.hidden(X)))
+    >>> Classifier()(np.zeros((5, 4))).shape
+    (5, 3)
     """
 
-    kind = "pureml_nn.NN/1"
+    drawn_by = frozenset()
 
     def predict(self, *inputs: Any, **settings: Any) -> Any:
         """What the model computes; the subclass says."""
@@ -144,16 +178,12 @@ class NN(Layer):
         return list(parameters(self).values())
 
     def restore(self, state: State, *, strict: bool = True, load_literals: bool = True) -> list[str]:
-        """As for every layer; with `load_literals` also the attributes that exist here."""
-        self._check_kind(state)
-        saved = decode(state.literals.get("settings", {}).get("", {}))
-        skipped = super().restore(state, strict=strict)
-        if load_literals:
-            own = _settings(self)
-            vars(self).update({key: value for key, value in saved.items() if key in own})
-        return skipped
+        """As for every layer; with `load_literals` also the literals of attributes that exist here."""
+        return self._restore(state, strict=strict, load_literals=load_literals)
 
-    def save_state(self, pth: str | PathLike[str], *, compression_level: int = 3) -> Any:
+    def save_state(  # type: ignore[override]  # the published library calls it pth
+        self, pth: str | PathLike[str], *, compression_level: int = 3
+    ) -> Any:
         """Write parameters, buffers, generators and literals to `pth` with `.pureml.zip` appended; returns the path."""
         return super().save_state(pth, compression_level=compression_level)
 
@@ -180,7 +210,7 @@ def named_layers(root: Any) -> Iterator[tuple[str, Layer]]:
             inside = list(vars(item).items())
         elif isinstance(item, dict):
             inside = [(str(key), value) for key, value in item.items()]
-        elif isinstance(item, list | tuple):
+        elif isinstance(item, CONTAINERS):
             inside = [(str(i), value) for i, value in enumerate(item)]
         else:
             continue
@@ -190,33 +220,69 @@ def named_layers(root: Any) -> Iterator[tuple[str, Layer]]:
         stack += reversed([(f"{name}.{key}" if name else key, value) for key, value in inside])
 
 
+CONTAINERS = (list, tuple)
+ATOMS = frozenset({bool, int, float, str, type(None)})
+
+
+def _kind(layer: Layer) -> str:
+    """Whose state: the class of this package that is nearest, so that renaming a user's class costs no file."""
+    package = __name__.partition(".")[0]
+    nearest = next(c for c in type(layer).__mro__ if c.__module__.partition(".")[0] == package)
+    return f"{package}.{nearest.__name__}/1"
+
+
 def _settings(layer: Layer) -> dict[str, Any]:
     """The public attributes of a layer that are JSON values, but for its mode and how it was drawn."""
-    return {
-        key: value
-        for key, value in vars(layer).items()
-        if not key.startswith("_") and key != "training" and key not in layer.drawn_by and is_literal(value)
-    }
+    return {key: value for key, value in vars(layer).items() if key not in layer.drawn_by and _takes(layer, key)}
+
+
+def _takes(layer: Layer, key: str) -> bool:
+    """Whether there is a public attribute of that name, the layer's own or its class's, with a JSON value."""
+    return not key.startswith("_") and key != "training" and is_literal(inspect.getattr_static(layer, key, ...))
+
+
+def _mapping(state: State, part: str) -> dict[str, Any]:
+    value = state.literals.get(part, {})
+    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
+        raise ValueError(f"the state's {part!r} are {value!r:.200}, needed an object of objects by dotted name")
+    return value
+
+
+def _differences(layers: Mapping[str, Layer], saved: Mapping[str, Any]) -> list[str]:
+    """How the layers of a state and their settings differ from those here, one line each; models may differ."""
+    problems = [f"missing layer {name!r}" for name in layers if name not in saved]
+    problems += [f"unexpected layer {name!r}" for name in saved if name not in layers]
+    for name, layer in layers.items():
+        if isinstance(layer, NN) or name not in saved:
+            continue
+        there, here = saved[name], encode(_settings(layer))  # encoded: nan is itself there
+        for key in sorted(there.keys() | here.keys()):
+            given, own = (repr(decode(side[key])) if key in side else "absent" for side in (there, here))
+            if (key in there, there.get(key)) != (key in here, here.get(key)):
+                problems.append(f"setting {f'{name}.{key}' if name else key!r} is {given} there, {own} here")
+    return problems
 
 
 def _dtype_of(item: Any, seen: set[int]) -> np.dtype[Any] | None:
-    """The dtype of the first parameter inside, if there is one."""
+    """The dtype of the first floating parameter inside, if there is one. Every call asks: it must be quick."""
     if isinstance(item, Tensor):
-        return item.dtype if item.requires_grad and item.is_leaf and not isinstance(item, Buffer) else None
+        counts = isinstance(item, Parameter) or (item.requires_grad and item.is_leaf and not isinstance(item, Buffer))
+        return item.dtype if counts and item.dtype.kind == "f" else None
     if isinstance(item, Composite):
         inside: Any = vars(item).values()
     elif isinstance(item, dict):
         inside = item.values()
-    elif isinstance(item, list | tuple):
+    elif isinstance(item, CONTAINERS):
         inside = item
     else:
         return None
     if id(item) not in seen:
         seen.add(id(item))
         for value in inside:
-            dtype = _dtype_of(value, seen)
-            if dtype is not None:
-                return dtype
+            if value.__class__ not in ATOMS:
+                dtype = _dtype_of(value, seen)
+                if dtype is not None:
+                    return dtype
     return None
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pureml_core import Tensor, log, log1p, log_softmax, op
+from pureml_core import Tensor, op
+from pureml_core.ops.elementwise import sigmoid
+from pureml_core.ops.softmax import log_softmax
 
 
 def MSE(Y: Any, Y_hat: Any) -> Tensor:
@@ -20,7 +22,7 @@ def MSE(Y: Any, Y_hat: Any) -> Tensor:
         Y_hat: predictions, of the same shape.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, or there are no entries.
     """
     Y, Y_hat = _paired("MSE", Y, Y_hat)
     return np.square(Y_hat - Y).mean()  # type: ignore[no-any-return]
@@ -37,15 +39,15 @@ def BCE(Y: Any, Y_hat: Any, *, from_logits: bool = False, label_smoothing: float
         label_smoothing: e in [0, 1] replaces Y by (1 - e) Y + e/2.
 
     Raises:
-        ValueError: the shapes differ, or `label_smoothing` is outside [0, 1].
+        ValueError: the shapes differ, there are no entries, or `label_smoothing` is outside [0, 1].
     """
     Y, Y_hat = _paired("BCE", Y, Y_hat)
     Y = _smoothed("BCE", Y, label_smoothing, 2)
-    if from_logits:  # the same, written so that nothing overflows
-        return (np.maximum(Y_hat, 0.0) - Y * Y_hat + log1p(np.exp(-abs(Y_hat)))).mean()
+    if from_logits:
+        return binary_cross_entropy(Y_hat, Y).mean()  # type: ignore[no-any-return]
     tiny = _tiny(Y_hat)
     p = clipped(Y_hat, tiny, 1 - tiny)
-    return -(Y * log(p) + (1 - Y) * log1p(-p)).mean()
+    return -(Y * np.log(p) + (1 - Y) * np.log1p(-p)).mean()  # type: ignore[no-any-return]
 
 
 def CCE(Y: Any, Y_hat: Any, *, from_logits: bool = False, label_smoothing: float = 0.0) -> Tensor:
@@ -60,7 +62,8 @@ def CCE(Y: Any, Y_hat: Any, *, from_logits: bool = False, label_smoothing: float
         label_smoothing: e in [0, 1] replaces Y by (1 - e) Y + e/K.
 
     Raises:
-        ValueError: the shapes do not match, a label is not a class, or `label_smoothing` is outside [0, 1].
+        ValueError: the shapes do not match, there are no entries, a label is not a class, or `label_smoothing` is
+            outside [0, 1].
     """
     Y_hat = _prediction("CCE", Y_hat)
     if Y_hat.ndim == 0:
@@ -73,11 +76,22 @@ def CCE(Y: Any, Y_hat: Any, *, from_logits: bool = False, label_smoothing: float
     if from_logits:
         return cross_entropy(Y_hat, Y)  # type: ignore[no-any-return]
     p = clipped(Y_hat, _tiny(Y_hat), 1.0)
-    return -(Y * log(p)).sum(axis=-1).mean()
+    return -(Y * np.log(p)).sum(axis=-1).mean()  # type: ignore[no-any-return]
+
+
+@op
+def binary_cross_entropy(z: Any, Y: Any, /) -> Any:
+    """-Y ln p - (1 - Y) ln(1 - p) with p = sigmoid(z), elementwise, written so that nothing overflows."""
+    return (
+        np.maximum(z, 0.0) - z * Y + np.log1p(np.exp(-np.abs(z))),
+        lambda g: g * (sigmoid(z) - Y),  # type: ignore[no-untyped-call]  # dL/dz = g (p - Y)
+        lambda g: -g * z,  # dL/dY = -g z
+    )
 
 
 def _cross_entropy(z: Any, Y: Any) -> Any:
-    return -(Y * _finite_where_unused(log_softmax(z), Y)).sum(axis=-1).mean()
+    log_p = _finite_where_unused(log_softmax(z), Y)  # type: ignore[no-untyped-call]
+    return -(Y * log_p).sum(axis=-1).mean()
 
 
 @op(definition=_cross_entropy)
@@ -87,7 +101,7 @@ def cross_entropy(z: Any, Y: Any, /) -> Any:
     e = np.exp(z)
     total = np.sum(e, axis=-1, keepdims=True)
     log_p = _finite_where_unused(z - np.log(total), Y)
-    n = max(log_p.size // log_p.shape[-1], 1)
+    n = log_p.size // log_p.shape[-1]
 
     def vjp_z(g: Any) -> Any:  # dL/dz = (p ΣY - Y) g / n
         dz = e * (np.sum(Y, axis=-1, keepdims=True) / total)
@@ -116,10 +130,12 @@ def _tiny(p: Tensor) -> float:
 
 
 def _prediction(loss: str, Y_hat: Any) -> Tensor:
-    Y_hat = Y_hat if isinstance(Y_hat, Tensor) else Tensor(Y_hat)
-    if Y_hat.dtype.kind != "f":
-        raise TypeError(f"{loss}: given predictions of dtype {Y_hat.dtype}, needed floating ones; the target comes first")
-    return Y_hat
+    prediction = Y_hat if isinstance(Y_hat, Tensor) else Tensor(Y_hat)
+    if prediction.dtype.kind != "f":
+        raise TypeError(
+            f"{loss}: given predictions of dtype {prediction.dtype}, needed floating ones; the target comes first"
+        )
+    return prediction
 
 
 def _paired(loss: str, Y: Any, Y_hat: Any) -> tuple[Tensor, Tensor]:
@@ -131,6 +147,8 @@ def _paired(loss: str, Y: Any, Y_hat: Any) -> tuple[Tensor, Tensor]:
             f"{loss}: given targets of shape {Y.shape} and predictions of shape {Y_hat.shape}, needed equal shapes"
             + (f", or integer labels of shape {Y_hat.shape[:-1]}" if loss == "CCE" else "; reshape one of them")
         )
+    if Y_hat.size == 0:
+        raise ValueError(f"{loss}: given predictions of shape {Y_hat.shape}: there is no mean over no entries")
     if Y.dtype.kind not in "fiub":
         raise TypeError(f"{loss}: given targets of dtype {Y.dtype}, needed real numbers")
     return Y.astype(Y_hat.dtype), Y_hat
@@ -139,6 +157,7 @@ def _paired(loss: str, Y: Any, Y_hat: Any) -> tuple[Tensor, Tensor]:
 def _smoothed(loss: str, Y: Tensor, amount: float, classes: int) -> Tensor:
     if not 0 <= amount <= 1:
         raise ValueError(f"{loss}: given label_smoothing={amount!r}, needed 0 to 1")
+    amount = float(amount)  # a NumPy scalar would make float32 targets float64
     return Y if amount == 0 else Y * (1 - amount) + amount / classes
 
 

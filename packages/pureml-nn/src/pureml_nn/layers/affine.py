@@ -67,21 +67,41 @@ class Affine(Layer):
         seed: int | None = None,
     ) -> None:
         self.fan_in, self.fan_out = init.positive_sizes("Affine", fan_in=fan_in, fan_out=fan_out)
-        self.method = method
-        self.use_bias = bool(bias)
-        self.seed = draw_seed(seed)
         if b is not None and not bias:
             raise ValueError("Affine: given b together with bias=False; leave one of them out")
         draw = init.by_name(method)
+        _check_shape("W", W, fan_in=self.fan_in, fan_out=self.fan_out)
+        _check_shape("b", b, fan_out=self.fan_out)
+        self.method = method
+        self.use_bias = bool(bias)
+        self.seed = draw_seed(seed)
         rng = generator(self.seed)
         self.W = Parameter.given(W, (self.fan_in, self.fan_out), lambda: draw(self.fan_in, self.fan_out, rng))
-        self.b = Parameter.given(b, (self.fan_out,), lambda: np.zeros(self.fan_out)) if bias else None
+        zeros = Parameter(np.zeros(self.fan_out), self.W.dtype)
+        self.b = Parameter.given(zeros if b is None else b, (self.fan_out,), lambda: zeros) if bias else None
 
     def forward(self, X: Tensor) -> Tensor:
         """(..., fan_in) -> (..., fan_out)"""
+        if not isinstance(X, Tensor):
+            raise TypeError(f"Affine: given X of type {type(X).__name__}, needed a Tensor or an array")
         if X.ndim == 0 or X.shape[-1] != self.fan_in:
-            raise ValueError(f"Affine: given X of shape {X.shape}, needed (..., {self.fan_in}): fan_in is the last axis")
+            raise ValueError(
+                f"Affine: given X of shape {X.shape}, needed (..., {self.fan_in}): fan_in is its last axis"
+            )
+        dtype = self.W.dtype
+        if X.dtype is not dtype:  # float32 stays float32 also for int64 counts
+            if X.dtype.kind not in "fiub":
+                raise TypeError(f"Affine: given X of dtype {X.dtype}, needed real numbers")
+            X = X.astype(dtype)
         return affine(X, self.W, self.b)  # type: ignore[no-any-return]
+
+
+def _check_shape(name: str, value: Any, **sizes: int) -> None:
+    needed = tuple(sizes.values())
+    shape = needed if value is None else np.shape(value)
+    if shape != needed:
+        hint = f"; it is transposed, give {name}.T" if shape == needed[::-1] else ""
+        raise ValueError(f"Affine: given {name} of shape {shape}, needed ({', '.join(sizes)}) = {needed}{hint}")
 
 
 Linear = Affine

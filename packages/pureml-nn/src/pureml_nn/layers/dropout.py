@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from typing import Any
 
 import numpy as np
@@ -32,15 +31,19 @@ class Dropout(Layer):
     """
 
     def __init__(self, p: float = 0.5, *, seed: int | None = None, training: bool = True) -> None:
-        if not isinstance(p, numbers.Real) or not 0 <= p <= 1:
+        if not isinstance(p, int | float | np.number) or not 0 <= p <= 1:
             raise ValueError(f"Dropout: given p={p!r}, needed a probability from 0 to 1")
         self.p = float(p)
         self.seed = draw_seed(seed)
         self.rng = generator(self.seed)
-        self.training = training
+        self.training = bool(training)
 
     def forward(self, X: Tensor) -> Tensor:
         """(...) -> (...)"""
+        if not isinstance(X, Tensor):
+            raise TypeError(f"Dropout: given X of type {type(X).__name__}, needed a Tensor or an array")
+        if X.dtype.kind != "f":
+            raise TypeError(f"Dropout: given X of dtype {X.dtype}, needed a floating one; use X.astype(np.float32)")
         if not self.training or self.p == 0:
             return X
         mask = self.rng.random(X.shape, dtype=np.float32) >= self.p
