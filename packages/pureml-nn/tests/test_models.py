@@ -124,6 +124,17 @@ def test_call_passes_settings_and_casts_them():
     assert Model()(Tensor(X), mask=X > 0, name="x") == (np.float32, np.bool_)
 
 
+def test_a_frozen_parameter_still_sets_the_precision():
+    class Scaled(NN):
+        def __init__(self):
+            self.w = Parameter(np.ones(3), requires_grad=False)
+
+        def predict(self, X):
+            return X * self.w
+
+    assert Scaled()(X).dtype == np.float32
+
+
 def test_astype():
     model = Everything()
     model(X).sum().backward()

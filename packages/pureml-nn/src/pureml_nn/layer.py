@@ -20,7 +20,7 @@ class Layer(Composite, Saved):
     inputs of a call, Tensors or arrays, become Tensors of the dtype of the layer's parameters.
 
     Public attributes with JSON values (numbers, text, lists, ...) are its settings: they are saved, and must be the
-    same when a state is restored.
+    same when a state is restored; all but `method` and `seed`, which say how values were first drawn.
     """
 
     training: bool = True
@@ -65,10 +65,7 @@ class Layer(Composite, Saved):
             raise TypeError(f"{type(self).__name__}.astype: given {dtype}, needed a floating dtype")
         for _, item in named_tensors(self):
             if isinstance(item, Tensor) and item.dtype.kind == "f" and item.dtype != dtype:
-                grad = item.grad
-                item.data = item.data.astype(dtype)
-                if grad is not None:
-                    item.grad = grad.astype(dtype)
+                item.data = item.data.astype(dtype)  # and .grad follows
         return self
 
     def state(self) -> State:

@@ -168,6 +168,6 @@ def _one_hot(labels: np.ndarray, Y_hat: Tensor) -> Tensor:
             f"CCE: given labels from {labels.min()} to {labels.max()}, needed 0 to {classes - 1}: the predictions have "
             f"{classes} classes"
         )
-    rows = np.zeros(Y_hat.shape, Y_hat.dtype)
-    np.put_along_axis(rows, np.expand_dims(labels, -1).astype(np.intp), 1, axis=-1)
-    return Tensor(rows)
+    rows = np.zeros((labels.size, classes), Y_hat.dtype)
+    rows[np.arange(labels.size), labels.ravel()] = 1
+    return Tensor(rows.reshape(Y_hat.shape))
