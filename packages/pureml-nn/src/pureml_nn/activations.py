@@ -3,9 +3,7 @@
 from typing import Any
 
 import numpy as np
-from pureml_core import op
-from pureml_core.ops.elementwise import sigmoid, tanh
-from pureml_core.ops.softmax import log_softmax, softmax
+from pureml_core import log_softmax, op, sigmoid, softmax, tanh
 
 __all__ = ["log_softmax", "relu", "sigmoid", "softmax", "tanh"]
 

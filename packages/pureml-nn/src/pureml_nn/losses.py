@@ -9,9 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pureml_core import Tensor, op
-from pureml_core.ops.elementwise import sigmoid
-from pureml_core.ops.softmax import log_softmax
+from pureml_core import Tensor, log_softmax, op, sigmoid
 
 
 def MSE(Y: Any, Y_hat: Any) -> Tensor:
