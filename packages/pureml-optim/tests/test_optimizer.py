@@ -341,3 +341,14 @@ def test_what_does_not_fit_is_skipped_if_asked():
 
 def test_the_list_shows_what_it_is():
     assert repr(SGD(tensors(), 0.1)).startswith("SGD(2 parameters, lr=0.1, weight_decay=0.0")
+
+
+def test_moments_that_decay_to_nothing_become_zero() -> None:
+    """Denormal numbers would slow every later step down."""
+    w = Parameter(np.ones(3))
+    optim = Adam([w], lr=1e-3, beta2=0.9)
+    for step in range(1280):
+        w.grad = np.array([1.0, 0.0, 0.0] if step == 0 else [0.0, 0.0, 1.0], np.float32)
+        optim.step()
+    for array in optim.state().arrays.values():
+        assert array[0] == array[1] == 0 < array[2]

@@ -144,6 +144,9 @@ class Optimizer(Saved):
                     elif decay:
                         g = g + s.weight_decay * w
                     self.update(s, w, g, *slots)
+                    if s.t % FLUSH == 0:
+                        for slot in slots:
+                            slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
                 batch.finish()
 
     def zero_grad(self) -> None:
@@ -257,6 +260,10 @@ class Optimizer(Saved):
                 elif old.dtype != data.dtype:
                     e.slots[slot] = old.astype(data.dtype)
 
+
+# A moment whose gradient stays zero, such as that of a pixel at the edge of the images, decays into denormal numbers
+# and stays there; processors are many times slower with these. Every so many steps they become zeros.
+FLUSH = 64
 
 COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag}
 
