@@ -319,6 +319,15 @@ def test_linear_operations_do_not_mind_changes():
     assert x.grad.tolist() == [2.0] * 3
 
 
+def test_another_shape_is_refused_by_linear_operations_too():
+    x = leaf(2, 3)
+    y = (x + 1.0).sum()
+    x.data = np.ones((1, 3))
+    with pytest.raises(RuntimeError, match=r"add: its input 0, of shape \(1, 3\), was changed"):
+        y.backward()
+    assert x.grad is None
+
+
 def test_a_changed_leaf_is_noticed_when_a_value_is_computed_again():
     x = leaf(3)
     z = np.exp(x + 1.0)

@@ -90,22 +90,26 @@ class _Changes:
     lock = threading.Lock()
 
 
-def count_change(changed: list[int]) -> None:
-    """Note that the memory behind `changed` is being written to."""
+def count_change(changed: list[int], *, shape: bool = False) -> None:
+    """Note that the memory behind `changed` is being written to, or replaced by one of another shape."""
     with _Changes.lock:
         changed[0] = _Changes.last = tick()
+        if shape:
+            changed[1:] = [changed[0]]
 
 
 def check_unchanged(node: Node, *, of_linear: bool = False) -> None:
     """Raise if an input or the value of a node was changed in place after the node was recorded.
 
-    A linear node keeps neither, so that it is only asked (`of_linear`) when its value is computed again.
+    A linear node keeps neither, so that only another shape matters to it, or any change (`of_linear`) when its value
+    is computed again.
     """
-    if node.order > _Changes.last or (node.op.linear and not of_linear):
+    if node.order > _Changes.last:
         return
+    shape_only = node.op.linear and not of_linear
     for i, x in enumerate((*node.inputs, node)):
         changed: Any = getattr(x, "changed", None) or getattr(x, "_changed", (0,))
-        if changed[0] > node.order:
+        if (changed[1] if len(changed) > 1 else 0) > node.order or (not shape_only and changed[0] > node.order):
             what = "its result" if x is node else f"its input {i}, of shape {x.shape},"
             raise RuntimeError(
                 f"{node.op.name}: {what} was changed in place after {node.op.name} was computed, so that its gradient "

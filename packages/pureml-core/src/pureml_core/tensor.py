@@ -104,7 +104,7 @@ class Tensor(Operators):
                 f"{self._described()}: given .data of shape {array.shape}, while .grad has shape {self._grad.shape}; "
                 "call zero_grad() first"
             )
-        count_change(self._changed)
+        count_change(self._changed, shape=array.shape != self._data.shape)
         self._data = array if array.flags.writeable else array.copy()
         if self._grad is not None:
             self._grad = self._grad.astype(array.dtype, copy=False)

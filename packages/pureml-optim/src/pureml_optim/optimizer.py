@@ -26,7 +26,7 @@ from pureml_core.state import StateMismatch
 
 from .blocks import Entry, Group, Plan
 from .restoring import read
-from .settings import Check, between, flag, kind_of
+from .settings import Check, between, checked, flag, kind_of
 
 Shape: TypeAlias = tuple[int, ...]
 Params: TypeAlias = Any  # tensors in any iterable or by name, an object to walk, or a list of groups
@@ -210,11 +210,7 @@ class Optimizer(Saved):
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as plain Python values, or an error that names the wrong one."""
-        known = COMMON | dict(self.settings)
-        for name in given:
-            if name not in known:
-                raise ValueError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
-        return {name: known[name](f"{type(self).__name__}: {name}", value) for name, value in given.items()}
+        return checked(type(self).__name__, COMMON | dict(self.settings), given)
 
     def _add_group(self, params: Params, **own: Any) -> None:
         where = type(self).__name__

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self
 from pureml_core import Saved, State
 
 from .optimizer import Optimizer
-from .settings import Check, between, kind_of, whole
+from .settings import Check, between, checked, kind_of, whole
 
 
 class LRScheduler(Saved):
@@ -118,11 +118,7 @@ class LRScheduler(Saved):
         return self.base_lr if step < 0 else self.compute_lr(step)
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        known = COMMON | dict(self.settings)
-        for name in given:
-            if name not in known:
-                raise ValueError(f"{type(self).__name__}: unknown setting {name!r}; it has {', '.join(known)}")
-        return {name: known[name](f"{type(self).__name__}: {name}", value) for name, value in given.items()}
+        return checked(type(self).__name__, COMMON | dict(self.settings), given)
 
 
 COMMON: dict[str, Check] = {"last_step": whole(-1), "base_lr": between(0)}

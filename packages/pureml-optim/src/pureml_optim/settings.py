@@ -7,11 +7,19 @@ that they meet into float64.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeAlias
 
 Check: TypeAlias = Callable[[str, Any], Any]  # (name for the message, what was given) -> the value to keep
+
+
+def checked(owner: str, known: Mapping[str, Check], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as plain Python values, or an error that names the owner and the wrong one."""
+    for name in given:
+        if name not in known:
+            raise ValueError(f"{owner}: unknown setting {name!r}; it has {', '.join(known)}")
+    return {name: known[name](f"{owner}: {name}", value) for name, value in given.items()}
 
 
 def between(low: float = -math.inf, below: float = math.inf) -> Check:
