@@ -138,7 +138,7 @@ def test_combine_samples_fn_reads_ahead_too(split, monkeypatch):
     loader = DataLoader(dataset, 100, shuffle=True, combine_samples_fn=lambda s: [int(digits(y)) for _, y in s])
     found = np.concatenate(list(loader))
     assert np.bincount(found).tolist() == np.bincount(labels).tolist()
-    assert len(reads) <= 3 * 12
+    assert len(reads) <= 3 * 24
 
 
 @pytest.mark.parametrize(("shuffle", "passes"), [(False, 1), (True, 3)])
@@ -147,7 +147,7 @@ def test_an_epoch_decodes_each_chunk_a_few_times_only(monkeypatch, shuffle, pass
     with MnistDataset("train") as train:
         for _ in DataLoader(train, 128, shuffle=shuffle):
             pass
-    assert len(reads) == passes * 12
+    assert len(reads) == passes * 24
 
 
 def count_reads(monkeypatch):
