@@ -253,7 +253,7 @@ def with_labels_overwritten(path):
         truncated,
         emptied,
         without("test/images/zarr.json"),
-        without("test/images/c/1/0/0"),
+        without("test/images/c/2/0/0"),
         without("test/labels/c/0"),
         with_labels_overwritten,
     ],
@@ -273,7 +273,7 @@ def test_a_damaged_chunk_is_found_when_it_is_read(tmp_path, monkeypatch):
     path = tmp_path / "mnist.zarr.zip"
     content = bytearray(module.ARCHIVE.read_bytes())
     with zipfile.ZipFile(module.ARCHIVE) as archive:
-        at = archive.getinfo("test/images/c/1/0/0").header_offset + 1000
+        at = archive.getinfo("test/images/c/2/0/0").header_offset + 1000
     content[at] ^= 0xFF
     path.write_bytes(content)
     monkeypatch.setattr(module, "ARCHIVE", path)
