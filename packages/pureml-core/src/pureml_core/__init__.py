@@ -2,44 +2,49 @@
 
 from importlib.metadata import version as _version
 
-from . import ops
-from .check import check_vjp
+from .check import check_grad, check_vjp
 from .derivatives import gradients
 from .dtype import default_dtype, set_default_dtype
 from .mode import enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
+from .ops import __all__ as _operations
 from .parameter import Buffer, Parameter
 from .random import draw_seed, generator, set_seed
-from .registry import NUMPY, OPS
+from .registry import COMPOSED, NUMPY, OPS, composed
 from .state import Composite, Saved, State, Stateful, named_tensors, parameters
 from .tensor import Tensor
 
 __version__ = _version("pureml-core")
 
-__all__ = [
-    "NUMPY",
-    "OPS",
-    "Buffer",
-    "Composite",
-    "Parameter",
-    "Saved",
-    "State",
-    "Stateful",
-    "Tensor",
-    "check_vjp",
-    "default_dtype",
-    "draw_seed",
-    "enable_grad",
-    "generator",
-    "gradients",
-    "is_grad_enabled",
-    "kernel",
-    "named_tensors",
-    "no_grad",
-    "op",
-    "parameters",
-    "set_default_dtype",
-    "set_seed",
-    *ops.__all__,
-]
+__all__ = sorted(
+    [
+        "COMPOSED",
+        "NUMPY",
+        "OPS",
+        "Buffer",
+        "Composite",
+        "Parameter",
+        "Saved",
+        "State",
+        "Stateful",
+        "Tensor",
+        "check_grad",
+        "check_vjp",
+        "composed",
+        "default_dtype",
+        "draw_seed",
+        "enable_grad",
+        "generator",
+        "gradients",
+        "is_grad_enabled",
+        "kernel",
+        "named_tensors",
+        "no_grad",
+        "op",
+        "parameters",
+        "set_default_dtype",
+        "set_seed",
+        *_operations,
+    ]
+)

@@ -4,6 +4,11 @@ It knows arrays and histories and no single operation. The same text sweeps over
 `create_graph`, over Tensors, whose own history makes the gradients differentiable again.
 
 A *target* is where a gradient can go: a Node, a Part of one, or a leaf Tensor.
+
+Complex numbers. Inside, the gradient g of a complex x = u + iv is ∂L/∂u - i ∂L/∂v, so that dL = Re(Σ g dx): then the
+VJPs of all holomorphic operations read as for real numbers, without a conjugate (y = a b has dL/da = g b), and a real
+input takes the real part. Outside, in `.grad`, seeds, hooks and results, it is the conjugate, ∂L/∂u + i ∂L/∂v, the
+direction of steepest ascent, as in other libraries: `facing` turns one into the other.
 """
 
 from __future__ import annotations
@@ -109,6 +114,11 @@ def sweep(
     return {target: dx if target in owned else dx.copy() for target, dx in gradient.items()}
 
 
+def facing(g: Any) -> Any:
+    """A gradient as users see it, from one as VJPs see it, and back: complex ones are conjugated."""
+    return np.conjugate(g) if g.dtype.kind == "c" else g
+
+
 def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:
     """Sum a gradient over the axes that broadcasting has added or stretched, so that it has `shape`."""
     added = len(dx.shape) - len(shape)
@@ -124,10 +134,12 @@ def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:
 
 
 def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
+    if dx.dtype.kind == "c" and dtype.kind == "f":
+        dx = np.real(dx)  # dL = Re(Σ g dx), and dx is real
     if not np.can_cast(dx.dtype, dtype, "same_kind"):
         raise TypeError(
             f"{name}: a gradient of dtype {dx.dtype} cannot be kept by a tensor of dtype {dtype}; "
-            "tensors that need gradients should be real and floating: convert with astype()"
+            "tensors that need gradients should be floating or complex: convert with astype()"
         )
     return dx.astype(dtype)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .derivatives import gradients
-from .mode import no_grad
+from .mode import enable_grad, no_grad
 from .tensor import Tensor
+
+ENTRIES_SHOWN = 5
 
 
 def check_vjp(
@@ -22,93 +25,243 @@ def check_vjp(
     seed: int = 0,
     **settings: Any,
 ) -> None:
-    """Compare the gradients of `f(*inputs, **settings)` with central differences, entry by entry.
+    """Compare the gradients of `f(*inputs, **settings)` with central differences along a random direction.
+
+    The quick form for tests: two evaluations for each input, whatever its size; a wrong entry shows in a random
+    direction with certainty. Only a failure is looked into entry by entry. See `check_grad` for the whole report.
 
     Args:
         f: an operation, or any function of Tensors that returns one or several.
-        inputs: floating arrays are made float64 and differentiated by; anything else is passed on as it is.
-        order: 2 checks the derivative of the gradient as well, along a random direction.
+        inputs: floating and complex arrays are made float64 or complex128 and differentiated by; anything else is
+            passed on as it is.
+        order: 2 checks the derivative of the gradient as well.
         rtol, atol: the difference allowed, relative to the derivative's size and absolute.
         step: of the difference quotient.
-        seed: of the random incoming gradients (ones would hide mistakes).
+        seed: of the random incoming gradients and directions (ones would hide mistakes).
 
     Raises:
-        AssertionError: a derivative disagrees; the message names the input and its worst entry.
+        AssertionError: a derivative disagrees; the message is the report of `check_grad`.
 
     >>> from pureml_core import exp
     >>> check_vjp(exp, np.array([0.5, -1.0]), order=2)
     """
-    rng = np.random.default_rng(seed)
-    arrays = [np.array(x, np.float64) if _is_floating(x) else x for x in inputs]
-    chosen = [i for i, x in enumerate(inputs) if _is_floating(x)]
-    with no_grad():
-        incoming = [rng.standard_normal(y.shape) for y in _values(f(*arrays, **settings))]
+    check = _Check(f, inputs, settings, rtol, atol, step, seed)
+    check.along_directions(check.weighted)
+    if order > 1:
+        check.rtol, check.atol = 1e2 * rtol, 1e2 * atol
+        check.name = f"the gradient of {check.name}"
+        check.along_directions(check.slope)
 
-    def weighted(*arrays: Any) -> Any:
-        """The scalar Σ incoming · f, whose gradient is the VJP of `incoming`."""
+
+def check_grad(
+    f: Callable[..., Any],
+    *inputs: Any,
+    rtol: float = 1e-5,
+    atol: float = 1e-7,
+    step: float = 1e-6,
+    seed: int = 0,
+    **settings: Any,
+) -> GradientReport:
+    """Check your own function's gradients entry by entry against central differences, and report on every input.
+
+    Args:
+        f: a function of Tensors, or a custom operation, that returns one Tensor or a tuple of them.
+        inputs: floating and complex arrays or Tensors are copied in double precision and differentiated by;
+            anything else is passed on as it is.
+        rtol, atol: the difference allowed in an entry: atol + rtol · |finite difference|.
+        step: h of the quotient (f(x + h) - f(x - h)) / 2h.
+        seed: of the random incoming gradient that makes one number of f's values.
+
+    Returns:
+        The report; print it.
+
+    Raises:
+        AssertionError: an entry disagrees. The message is the report, with the worst entries and what the pattern of
+            errors suggests.
+
+    >>> print(check_grad(lambda x, y: x * y, np.array([1.0, 2.0]), np.array([3.0, 4.0])))  # doctest: +ELLIPSIS
+    check_grad: <lambda>
+      input 0, shape (2,): ok, largest error ... of 2 entries
+      input 1, shape (2,): ok, largest error ... of 2 entries
+    """
+    check = _Check(f, inputs, settings, rtol, atol, step, seed)
+    report = check.entries(check.weighted)
+    if not report.ok:
+        raise AssertionError(str(report))
+    return report
+
+
+@dataclass(frozen=True)
+class InputReport:
+    """One input of a checked function: its gradient beside finite differences."""
+
+    position: int
+    gradient: np.ndarray
+    numeric: np.ndarray
+    wrong: np.ndarray
+
+    @property
+    def ok(self) -> bool:
+        return not self.wrong.any()
+
+    def __str__(self) -> str:
+        error = np.abs(self.gradient - self.numeric)
+        head = f"  input {self.position}, shape {self.gradient.shape}: "
+        if self.ok:
+            return f"{head}ok, largest error {_rounded(error.max(initial=0.0))} of {error.size} entries"
+        lines = [f"{head}WRONG in {np.count_nonzero(self.wrong)} of {error.size} entries; the worst:"]
+        order = np.argsort(np.where(np.isnan(error), np.inf, error), axis=None)[::-1]
+        for k in [k for k in order.tolist() if self.wrong.flat[k]][:ENTRIES_SHOWN]:
+            index = tuple(int(i) for i in np.unravel_index(k, error.shape))
+            ours, theirs = self.gradient[index], self.numeric[index]
+            lines.append(f"    {list(index)}: gradient {ours:.10g}, finite differences {theirs:.10g}")
+        return "\n".join([*lines, *(f"    {hint}" for hint in _hints(self.gradient, self.numeric))])
+
+
+@dataclass(frozen=True)
+class GradientReport:
+    """What `check_grad` found, one entry for each input that was differentiated by."""
+
+    name: str
+    inputs: tuple[InputReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        return all(row.ok for row in self.inputs)
+
+    def __str__(self) -> str:
+        return "\n".join([f"check_grad: {self.name}", *map(str, self.inputs)])
+
+
+class _Check:
+    """A function made a scalar: the sum of its values times fixed random numbers, the incoming gradients."""
+
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        inputs: tuple[Any, ...],
+        settings: dict[str, Any],
+        rtol: float,
+        atol: float,
+        step: float,
+        seed: int,
+    ) -> None:
+        self.f, self.settings, self.rtol, self.atol, self.step = f, settings, rtol, atol, step
+        self.name = getattr(f, "__name__", type(f).__name__)
+        self.rng = np.random.default_rng(seed)
+        self.arrays = [_double(x) if _is_floating(x) else x for x in inputs]
+        self.chosen = [i for i, x in enumerate(inputs) if _is_floating(x)]
+        with no_grad():
+            arrays: list[Any] = [Tensor(x) if i in self.chosen else x for i, x in enumerate(self.arrays)]
+            self.incoming = [self.random(y) for y in _values(f(*arrays, **settings))]
+        self.directions = {i: self.random(self.arrays[i]) for i in self.chosen}
+
+    def random(self, like: Any) -> np.ndarray:
+        g = np.asarray(self.rng.standard_normal(like.shape))
+        return g + 1j * self.rng.standard_normal(like.shape) if like.dtype.kind == "c" else g
+
+    def weighted(self, *arrays: Any) -> Any:
+        """The scalar Σ Re(incoming · f), whose gradient is a VJP."""
         total: Any = 0.0
-        for y, g in zip(_values(f(*arrays, **settings)), incoming, strict=True):
-            if y.requires_grad or y.dtype.kind == "f":
-                total = total + (y * g).sum()
+        for y, g in zip(_values(self.f(*arrays, **self.settings)), self.incoming, strict=True):
+            if y.requires_grad or y.dtype.kind in "fc":
+                total = total + np.real(y * g).sum()
         return total
 
-    _compare(weighted, arrays, chosen, rtol, atol, step, getattr(f, "__name__", "f"))
-    if order < 2:
-        return
-    directions = {i: rng.standard_normal(np.shape(arrays[i])) for i in chosen}
-
-    def along(*arrays: Any) -> Any:
+    def slope(self, *arrays: Any) -> Any:
         """The scalar Σ direction · gradient: its gradient is a Hessian-vector product."""
-        tensors = [arrays[i] if isinstance(arrays[i], Tensor) else Tensor(arrays[i], True) for i in chosen]
         full = list(arrays)
-        for i, t in zip(chosen, tensors, strict=True):
-            full[i] = t if t.requires_grad else Tensor(t, True)
-        tensors = [full[i] for i in chosen]
-        total: Any = 0.0
-        y = weighted(*full)
-        if not isinstance(y, Tensor) or not y.requires_grad:
-            return Tensor(0.0)
-        for i, dx in zip(chosen, gradients(y, tensors, create_graph=True), strict=True):
-            total = total + (dx * directions[i]).sum()
+        for i in self.chosen:
+            if not (isinstance(full[i], Tensor) and full[i].requires_grad):
+                full[i] = Tensor(full[i], True)
+        with enable_grad():
+            y = self.weighted(*full)
+            if not isinstance(y, Tensor) or not y.requires_grad:
+                return Tensor(0.0)
+            total: Any = 0.0
+            found = gradients(y, [full[i] for i in self.chosen], create_graph=True)
+            for i, dx in zip(self.chosen, found, strict=True):
+                total = total + np.real(dx * self.directions[i]).sum()
         return total
 
-    _compare(along, arrays, chosen, 1e2 * rtol, 1e2 * atol, step, f"the gradient of {getattr(f, '__name__', 'f')}")
+    def gradients(self, f: Callable[..., Any]) -> list[Any]:
+        tracked = [Tensor(x, requires_grad=True) if i in self.chosen else x for i, x in enumerate(self.arrays)]
+        y = f(*tracked)
+        if not (isinstance(y, Tensor) and y.requires_grad):
+            return [np.zeros_like(self.arrays[i]) for i in self.chosen]
+        return [dx.data for dx in gradients(y, [tracked[i] for i in self.chosen])]
+
+    def quotient(self, f: Callable[..., Any], i: int, direction: np.ndarray) -> float:
+        """The central difference of f along a direction of its input i."""
+        sides = []
+        for h in (self.step, -self.step):
+            moved: list[Any] = [Tensor(x) if j in self.chosen else x for j, x in enumerate(self.arrays)]
+            moved[i] = Tensor(self.arrays[i] + h * direction)
+            sides.append(float(f(*moved)))
+        return (sides[0] - sides[1]) / (2 * self.step)
+
+    def along_directions(self, f: Callable[..., Any]) -> None:
+        for i, dx in zip(self.chosen, self.gradients(f), strict=True):
+            direction = self.random(self.arrays[i])
+            parts = np.real(np.conj(dx) * direction)
+            error = abs(parts.sum() - self.quotient(f, i, direction))
+            if not error <= self.atol * max(1, dx.size) + self.rtol * np.abs(parts).sum():
+                raise AssertionError(str(self.entries(f)))
+
+    def entries(self, f: Callable[..., Any]) -> GradientReport:
+        rows = []
+        for i, dx in zip(self.chosen, self.gradients(f), strict=True):
+            numeric = np.zeros_like(dx)
+            for index in np.ndindex(dx.shape):
+                for unit in (1.0, 1.0j) if dx.dtype.kind == "c" else (1.0,):
+                    direction = np.zeros_like(dx)
+                    direction[index] = unit
+                    numeric[index] += unit * self.quotient(f, i, direction)
+            wrong = ~(np.abs(dx - numeric) <= self.atol + self.rtol * np.abs(numeric))
+            rows.append(InputReport(i, dx, numeric, np.asarray(wrong)))
+        return GradientReport(self.name, tuple(rows))
 
 
-def _compare(
-    f: Callable[..., Any], arrays: list[Any], chosen: list[int], rtol: float, atol: float, step: float, name: str
-) -> None:
-    tracked = [Tensor(x, requires_grad=True) if i in chosen else x for i, x in enumerate(arrays)]
-    y = f(*tracked)
-    if isinstance(y, Tensor) and y.requires_grad:
-        found = gradients(y, [tracked[i] for i in chosen])
+def _hints(gradient: np.ndarray, numeric: np.ndarray) -> list[str]:
+    """What a pattern of errors suggests."""
+
+    def near(a: np.ndarray, b: np.ndarray) -> bool:
+        return a.shape == b.shape and bool(np.allclose(a, b, rtol=1e-3, atol=1e-6))
+
+    hints = []
+    if not np.isfinite(gradient).all():
+        hints.append("the gradient has nan or inf: look at 0/0, log(0) or sqrt(0) in the VJP; see detect_anomaly")
+    elif not np.isfinite(numeric).all():
+        hints.append("finite differences left the domain of the function: check at a point further inside")
+    elif near(gradient, np.zeros_like(gradient)):
+        hints.append("the gradient is zero: is the input detached on the way, or its VJP None?")
+    elif near(gradient, -numeric):
+        hints.append("the sign is wrong")
+    elif near(gradient, np.swapaxes(numeric, -1, -2) if numeric.ndim > 1 else -numeric):
+        hints.append("the gradient is transposed")
     else:
-        found = [Tensor(np.zeros(np.shape(arrays[i]))) for i in chosen]
-    for i, dx in zip(chosen, found, strict=True):
-        numeric = np.zeros(arrays[i].shape)
-        for index in np.ndindex(arrays[i].shape):
-            sides = []
-            for h in (step, -step):
-                moved = list(arrays)
-                moved[i] = arrays[i].copy()
-                moved[i][index] += h
-                sides.append(float(f(*moved)))
-            numeric[index] = (sides[0] - sides[1]) / (2 * step)
-        error = np.abs(dx.data - numeric) - (atol + rtol * np.abs(numeric))
-        if not (error <= 0).all():
-            worst = np.unravel_index(int(np.argmax(np.where(np.isnan(error), np.inf, error))), error.shape)
-            raise AssertionError(
-                f"{name}: input {i}, of shape {arrays[i].shape}, entry {tuple(int(k) for k in worst)}: gradient "
-                f"{dx.data[worst]:.10g}, finite differences {numeric[worst]:.10g}"
-            )
+        ratio = np.vdot(numeric, gradient) / np.vdot(numeric, numeric) if numeric.any() else 0.0
+        if near(gradient, ratio * numeric):
+            hints.append(f"the gradient is {ratio:.4g} times what it should be")
+    if not hints and np.iscomplexobj(gradient) and near(gradient, np.conj(numeric)):
+        hints.append("the gradient is conjugated")
+    return hints
+
+
+def _rounded(x: float) -> str:
+    return f"{x:.0e}"
+
+
+def _double(x: Any) -> np.ndarray:
+    array = np.asarray(x._data if isinstance(x, Tensor) else x)
+    return np.array(array, np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
 def _is_floating(x: Any) -> bool:
-    return (
-        isinstance(x, Tensor | np.ndarray | float)
-        and np.asarray(x.data if isinstance(x, Tensor) else x).dtype.kind == "f"
-    )
+    if not isinstance(x, Tensor | np.ndarray | float | complex):
+        return False
+    return np.asarray(x._data if isinstance(x, Tensor) else x).dtype.kind in "fc"
 
 
-def _values(y: Any) -> tuple[Any, ...]:
-    return y if isinstance(y, tuple) else (y,)
+def _values(y: Any) -> list[Any]:
+    return [v if isinstance(v, Tensor) else Tensor(v) for v in (y if isinstance(y, tuple | list) else (y,))]

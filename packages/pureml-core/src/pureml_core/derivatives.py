@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .backward import sweep
+from .backward import facing, sweep
 from .op import tracked_as
 from .tensor import Tensor
 
@@ -63,6 +63,7 @@ def gradients(
         elif target in given and not isinstance(dx, Tensor):
             dx = dx.copy()  # the same tensor asked for twice
         given.add(target)
+        dx = facing(dx)
         results.append(dx if isinstance(dx, Tensor) else tracked_as(dx, None, [0]))
     return results[0] if isinstance(inputs, Tensor) else results
 
@@ -74,4 +75,4 @@ def _seed(y: Tensor, g: Any, create_graph: bool) -> Any:
         g = Tensor(np.array(g, dtype=y.dtype))
     if g.shape != y.shape:
         raise ValueError(f"gradients: given an incoming gradient of shape {g.shape}, needed the output's, {y.shape}")
-    return g.astype(y.dtype) if create_graph else g._data.astype(y.dtype)
+    return facing(g.astype(y.dtype) if create_graph else g._data.astype(y.dtype))

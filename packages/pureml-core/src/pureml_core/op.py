@@ -24,7 +24,7 @@ import numpy as np
 from .backward import FREED, sweep
 from .history import Node, Part, check_unchanged, tick
 from .mode import recording
-from .registry import NUMPY, register
+from .registry import OPS, Bind, claim
 from .tensor import Tensor, shared_counter
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,16 +85,16 @@ def op(body: F) -> F: ...
 @overload
 def op(
     *,
-    numpy: Callable[..., Any] | None = None,
-    bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]] | None = None,
+    numpy: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    bind: Bind | None = None,
     linear: bool = False,
     definition: Callable[..., Any] | None = None,
 ) -> Callable[[F], F]: ...
 def op(
     body: Any = None,
     *,
-    numpy: Callable[..., Any] | None = None,
-    bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]] | None = None,
+    numpy: Callable[..., Any] | Sequence[Callable[..., Any]] | None = None,
+    bind: Bind | None = None,
     linear: bool = False,
     definition: Callable[..., Any] | None = None,
 ) -> Any:
@@ -104,8 +104,8 @@ def op(
     value's gradient to the argument's, or None. A tuple as value makes an operation of several values.
 
     Args:
-        numpy: the NumPy function that leads here when it meets a Tensor. Its arguments are bound by the body's own
-            signature, or by `bind`, a function of NumPy's arguments that returns (data, settings).
+        numpy: the NumPy function that leads here when it meets a Tensor, or several. Its arguments are bound by the
+            body's own signature, or by `bind`, a function of NumPy's arguments that returns (data, settings).
         linear: the VJPs use neither inputs nor value. Nothing is kept for them and nothing need be run again.
         definition: a function of the same signature composed of other operations. Second derivatives use it.
 
@@ -116,7 +116,8 @@ def op(
     if body is None:
         return lambda body: op(body, numpy=numpy, bind=bind, linear=linear, definition=definition)  # type: ignore[call-overload]
 
-    record = Op(body, numpy, linear, definition)
+    aliases = () if numpy is None else (numpy,) if callable(numpy) else tuple(numpy)
+    record = Op(body, aliases[0] if aliases else None, linear, definition)
     count = None if record.variadic else len(record.data)
     defaults = tuple(p.default for p in record.data)
 
@@ -192,9 +193,7 @@ def op(
 
     record.call = call
     call.op = record  # type: ignore[attr-defined]
-    register(record)
-    if numpy is not None:
-        NUMPY[numpy] = call if bind is None else _bound(call, bind)
+    claim(record, OPS, call, aliases, bind)
     return call
 
 
@@ -245,14 +244,6 @@ def _several(values: tuple[Any, ...], node: Node, data: Sequence[Any]) -> tuple[
     node.value = tuple(ref(y) for y in arrays)
     node.changed = shared_counter(data, *arrays)
     return tuple(tracked_as(y, Part(node, i), node.changed) for i, y in enumerate(arrays))
-
-
-def _bound(call: Callable[..., Any], bind: Callable[..., tuple[Sequence[Any], dict[str, Any]]]) -> Callable[..., Any]:
-    def from_numpy(*args: Any, **kwargs: Any) -> Any:
-        data, settings = bind(*args, **kwargs)
-        return call(*data, **settings)
-
-    return from_numpy
 
 
 def _data_parameters(body: Callable[..., Any]) -> tuple[list[inspect.Parameter], bool]:

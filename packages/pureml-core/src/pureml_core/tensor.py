@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .backward import sweep
+from .backward import facing, sweep
 from .history import Node, Part, count_change
 from .mode import recording
 from .operators import Operators, ops
@@ -266,9 +266,10 @@ class Tensor(Operators):
                 raise ValueError(
                     f"backward: given a gradient of shape {seed.shape}, needed this tensor's, {self.shape}"
                 )
-        found = sweep([self._node or self], [seed], keep_graph=keep_graph)
+        found = sweep([self._node or self], [facing(seed)], keep_graph=keep_graph)
         with _accumulating:
             for target, g in found.items():
+                g = facing(g)
                 name = "_grad" if isinstance(target, Tensor) else "grad"
                 old = getattr(target, name)
                 if old is None:

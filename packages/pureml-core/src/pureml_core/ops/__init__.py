@@ -1,89 +1,38 @@
-"""Every differentiable operation, one topic a file."""
+"""Every operation, one topic a file."""
 
 from ..operators import ops as _ops
-from . import untracked as _untracked
-from .elementwise import (
-    abs,
-    add,
-    astype,
-    divide,
-    exp,
-    log,
-    log1p,
-    log2,
-    maximum,
-    minimum,
-    multiply,
-    negative,
-    positive,
-    power,
-    sigmoid,
-    sqrt,
-    square,
-    subtract,
-    tanh,
-    where,
-)
-from .index import getitem, scatter_add
-from .linalg import eigh, matmul
-from .reduce import max, mean, min, sum
-from .shape import (
-    broadcast_to,
-    concatenate,
-    expand_dims,
-    flatten,
-    ravel,
-    reshape,
-    split,
-    squeeze,
-    swapaxes,
-    transpose,
-)
-from .softmax import log_softmax, logsumexp, softmax
 
-__all__ = [
-    "abs",
-    "add",
-    "astype",
-    "broadcast_to",
-    "concatenate",
-    "divide",
-    "eigh",
-    "exp",
-    "expand_dims",
-    "flatten",
-    "getitem",
-    "log",
-    "log1p",
-    "log2",
-    "log_softmax",
-    "logsumexp",
-    "matmul",
-    "max",
-    "maximum",
-    "mean",
-    "min",
-    "minimum",
-    "multiply",
-    "negative",
-    "positive",
-    "power",
-    "ravel",
-    "reshape",
-    "scatter_add",
-    "sigmoid",
-    "softmax",
-    "split",
-    "sqrt",
-    "square",
-    "squeeze",
-    "subtract",
-    "sum",
-    "swapaxes",
-    "tanh",
-    "transpose",
-    "where",
-]
+# ruff: noqa: I001, F403 - a topic before what is in it: `softmax` is a file and a function
+from . import elementwise as _elementwise
+from . import reduce as _reduce
+from . import linalg as _linalg
+from . import shape as _shape
+from . import index as _index
+from . import window as _window
+from . import softmax as _softmax
+from . import fourier as _fourier
+from . import untracked as _untracked
+from .elementwise import *
+from .reduce import *
+from .linalg import *
+from .shape import *
+from .index import *
+from .window import *
+from .softmax import *
+from .fourier import *
+from .untracked import *
+
+
+__all__ = []
+__all__ += _elementwise.__all__
+__all__ += _reduce.__all__
+__all__ += _linalg.__all__
+__all__ += _shape.__all__
+__all__ += _index.__all__
+__all__ += _window.__all__
+__all__ += _softmax.__all__
+__all__ += _fourier.__all__
+__all__ += _untracked.__all__
 
 # Operators and methods of Tensor lead here.
 vars(_ops).update({name: globals()[name] for name in __all__})

@@ -5,6 +5,32 @@ import numpy as np
 from ..op import kernel, op
 from ..registry import NUMPY
 
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "conjugate",
+    "divide",
+    "exp",
+    "imag",
+    "log",
+    "log1p",
+    "log2",
+    "maximum",
+    "minimum",
+    "multiply",
+    "negative",
+    "positive",
+    "power",
+    "real",
+    "sigmoid",
+    "sqrt",
+    "square",
+    "subtract",
+    "tanh",
+    "where",
+]
+
 
 @op(numpy=np.add, linear=True)
 def add(a, b, /):
@@ -173,6 +199,25 @@ def _where(condition, *branches):
 
 
 NUMPY[np.where] = _where
+
+
+@op(numpy=np.real, linear=True)
+def real(x, /):
+    """Real part of complex numbers, elementwise; real numbers are their own."""
+    return np.real(x), lambda g: g  # the gradient of a complex x is real, too
+
+
+@op(numpy=np.imag, linear=True)
+def imag(x, /):
+    """Imaginary part of complex numbers, elementwise; 0 for real ones."""
+    is_complex = np.iscomplexobj(x)
+    return np.imag(x), lambda g: g * -1j if is_complex else np.zeros_like(g)  # y = Re(-i x)
+
+
+@op(numpy=np.conjugate, linear=True)
+def conjugate(x, /):
+    """Complex conjugate, elementwise."""
+    return np.conjugate(x), lambda g: np.conjugate(g)
 
 
 @op(linear=True)

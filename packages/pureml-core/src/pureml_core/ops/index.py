@@ -4,6 +4,8 @@ import numpy as np
 
 from ..op import kernel, op
 
+__all__ = ["getitem", "scatter_add"]
+
 
 @op(linear=True)
 def getitem(x, /, index):

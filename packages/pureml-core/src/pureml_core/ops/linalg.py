@@ -4,6 +4,8 @@ import numpy as np
 
 from ..op import op
 
+__all__ = ["eigh", "matmul"]
+
 
 @op(numpy=np.matmul)
 def matmul(a, b, /):

@@ -4,6 +4,8 @@ import numpy as np
 
 from ..op import op
 
+__all__ = ["max", "mean", "min", "sum"]
+
 
 def _widen(g, axis, keepdims):
     """Give a reduced gradient its axes of size 1 back, so that it broadcasts against the input."""

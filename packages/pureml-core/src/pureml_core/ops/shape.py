@@ -6,6 +6,19 @@ import numpy as np
 
 from ..op import op
 
+__all__ = [
+    "broadcast_to",
+    "concatenate",
+    "expand_dims",
+    "flatten",
+    "ravel",
+    "reshape",
+    "split",
+    "squeeze",
+    "swapaxes",
+    "transpose",
+]
+
 
 @op(numpy=np.reshape, linear=True)
 def reshape(x, /, shape):

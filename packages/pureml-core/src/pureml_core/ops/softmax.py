@@ -4,6 +4,8 @@ import numpy as np
 
 from ..op import kernel, op
 
+__all__ = ["log_softmax", "logsumexp", "softmax"]
+
 
 @op
 def softmax(x, /, axis=-1):

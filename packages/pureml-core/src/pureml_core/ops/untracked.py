@@ -10,6 +10,8 @@ import numpy as np
 from ..registry import NUMPY
 from ..tensor import Tensor
 
+__all__ = []
+
 FUNCTIONS = (
     *(np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal),
     *(np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite, np.signbit),

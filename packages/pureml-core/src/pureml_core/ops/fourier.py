@@ -1,0 +1,3 @@
+"""Discrete Fourier transforms and convolution."""
+
+__all__: list[str] = []

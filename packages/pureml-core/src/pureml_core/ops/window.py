@@ -1,0 +1,3 @@
+"""Windows over arrays, and resampling."""
+
+__all__: list[str] = []
