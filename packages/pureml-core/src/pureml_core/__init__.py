@@ -1,6 +1,7 @@
 """Automatic differentiation over NumPy, with every vector-Jacobian product in plain sight."""
 
 from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
 
 from .check import check_grad, check_vjp
 from .derivatives import gradients
@@ -8,7 +9,6 @@ from .dtype import default_dtype, set_default_dtype
 from .mode import enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
-from .ops import __all__ as _operations
 from .parameter import Buffer, Parameter
 from .random import draw_seed, generator, set_seed
 from .registry import COMPOSED, NUMPY, OPS, composed
@@ -17,8 +17,10 @@ from .tensor import Tensor
 
 __version__ = _version("pureml-core")
 
-__all__ = sorted(
-    [
+if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without __all__ they see every name
+    from .ops import __all__ as _operations
+
+    __all__ = [
         "COMPOSED",
         "NUMPY",
         "OPS",
@@ -47,4 +49,3 @@ __all__ = sorted(
         "set_seed",
         *_operations,
     ]
-)

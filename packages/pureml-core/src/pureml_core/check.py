@@ -185,13 +185,13 @@ class _Check:
         return total
 
     def gradients(self, f: Callable[..., Any]) -> list[Any]:
-        tracked = [Tensor(x, requires_grad=True) if i in self.chosen else x for i, x in enumerate(self.arrays)]
+        tracked: list[Any] = [Tensor(x, True) if i in self.chosen else x for i, x in enumerate(self.arrays)]
         y = f(*tracked)
         if not (isinstance(y, Tensor) and y.requires_grad):
             return [np.zeros_like(self.arrays[i]) for i in self.chosen]
         return [dx.data for dx in gradients(y, [tracked[i] for i in self.chosen])]
 
-    def quotient(self, f: Callable[..., Any], i: int, direction: np.ndarray) -> float:
+    def quotient(self, f: Callable[..., Any], i: int, direction: Any) -> float:
         """The central difference of f along a direction of its input i."""
         sides = []
         for h in (self.step, -self.step):

@@ -1,5 +1,7 @@
 """Every operation, one topic a file."""
 
+from typing import TYPE_CHECKING
+
 from ..operators import ops as _ops
 
 # ruff: noqa: I001, F403 - a topic before what is in it: `softmax` is a file and a function
@@ -23,16 +25,7 @@ from .fourier import *
 from .untracked import *
 
 
-__all__ = []
-__all__ += _elementwise.__all__
-__all__ += _reduce.__all__
-__all__ += _linalg.__all__
-__all__ += _shape.__all__
-__all__ += _index.__all__
-__all__ += _window.__all__
-__all__ += _softmax.__all__
-__all__ += _fourier.__all__
-__all__ += _untracked.__all__
-
-# Operators and methods of Tensor lead here.
-vars(_ops).update({name: globals()[name] for name in __all__})
+if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without __all__ they see every name
+    _TOPICS = (_elementwise, _reduce, _linalg, _shape, _index, _window, _softmax, _fourier, _untracked)
+    __all__ = sorted(name for topic in _TOPICS for name in topic.__all__)
+    vars(_ops).update({name: globals()[name] for name in __all__})  # operators and methods of Tensor lead here
