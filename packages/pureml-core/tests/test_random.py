@@ -1,8 +1,12 @@
 """One seed rules everything."""
 
+# ruff: noqa: NPY002 - the legacy global state is one of the things to seed
+
+import random
+
 import numpy as np
 import pytest
-from pureml_core import draw_seed, generator, set_seed
+from pureml_core import draw_seed, generator, seed_everything, set_seed
 
 
 def draws():
@@ -37,7 +41,41 @@ def test_a_given_seed_is_taken_as_it_is():
     assert 0 <= draw_seed() < 2**64
 
 
-@pytest.mark.parametrize("function", [set_seed, generator, draw_seed])
+@pytest.fixture
+def global_states():
+    """The global generators as they were, afterwards."""
+    python, legacy = random.getstate(), np.random.get_state()
+    yield
+    random.setstate(python)
+    np.random.set_state(legacy)
+
+
+@pytest.mark.usefixtures("global_states")
+@pytest.mark.parametrize("seed", [0, 5, 2**32 - 1, 2**32, 2**64 + 1, np.uint8(3)])
+def test_seed_everything_starts_all_three_anew(seed):
+    def everywhere():
+        return [random.random(), np.random.rand(), *draws()]
+
+    assert seed_everything(seed) == seed and type(seed_everything(seed)) is int
+    first = everywhere()
+    assert first != everywhere()
+    seed_everything(seed)
+    assert first == everywhere()
+    seed_everything(int(seed) + 2**32)
+    assert not set(first) & set(everywhere())
+
+
+@pytest.mark.usefixtures("global_states")
+def test_seed_everything_seeds_as_each_library_does():
+    seed_everything(5)
+    ours = random.random(), np.random.rand(), draw_seed()
+    random.seed(5)
+    np.random.seed(5)
+    set_seed(5)
+    assert ours == (random.random(), np.random.rand(), draw_seed())
+
+
+@pytest.mark.parametrize("function", [set_seed, seed_everything, generator, draw_seed])
 @pytest.mark.parametrize(("seed", "error"), [(-1, ValueError), (1.5, TypeError), ("a", TypeError)])
 def test_impossible_seeds(function, seed, error):
     with pytest.raises(error, match="non-negative integer"):

@@ -10,7 +10,7 @@ from .mode import enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
 from .parameter import Buffer, Parameter
-from .random import draw_seed, generator, set_seed
+from .random import draw_seed, generator, seed_everything, set_seed
 from .registry import COMPOSED, NUMPY, OPS, composed
 from .state import Composite, Saved, State, Stateful, named_tensors, parameters
 from .tensor import Tensor
@@ -45,6 +45,7 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
         "no_grad",
         "op",
         "parameters",
+        "seed_everything",
         "set_default_dtype",
         "set_seed",
         *_operations,

@@ -7,6 +7,7 @@ single seed sequence, so that `set_seed` makes a whole program reproducible.
 from __future__ import annotations
 
 import operator
+import random
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,40 @@ def set_seed(seed: int) -> None:
     """
     global _sequence
     _sequence = np.random.SeedSequence(_checked(seed))
+
+
+def seed_everything(seed: int) -> int:
+    """Start every global source of random numbers anew: `set_seed`, Python's `random`, NumPy's legacy `np.random`.
+
+    Generators that exist already go on as they are: call this first, then make models and loaders.
+
+    Args:
+        seed: a non-negative integer of any size. `random.seed(seed)` and, below 2³², `np.random.seed(seed)` are what
+            they are without pureml; NumPy's takes a larger one as a list of 32-bit words, the lowest first.
+
+    Returns:
+        The seed as an int, to be written down: `seed_everything(draw_seed())`.
+
+    Raises:
+        TypeError: `seed` is not an integer.
+        ValueError: `seed` is negative.
+
+    >>> seed_everything(7)
+    7
+    >>> first = random.random(), np.random.rand(), draw_seed()
+    >>> first == (random.Random(7).random(), np.random.RandomState(7).rand(), first[2])
+    True
+    >>> seed_everything(7)
+    7
+    >>> first == (random.random(), np.random.rand(), draw_seed())
+    True
+    """
+    seed = _checked(seed)
+    set_seed(seed)
+    random.seed(seed)
+    words = [seed >> shift & 0xFFFFFFFF for shift in range(0, seed.bit_length(), 32)]
+    np.random.seed(words if len(words) > 1 else seed)  # noqa: NPY002 - programs that still use it are the reason
+    return seed
 
 
 def generator(seed: int | np.random.Generator | None = None) -> np.random.Generator:
