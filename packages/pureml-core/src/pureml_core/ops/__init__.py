@@ -10,6 +10,8 @@ from . import reduce as _reduce
 from . import linalg as _linalg
 from . import shape as _shape
 from . import index as _index
+from . import joining as _joining
+from . import padding as _padding
 from . import window as _window
 from . import softmax as _softmax
 from . import fourier as _fourier
@@ -19,6 +21,8 @@ from .reduce import *
 from .linalg import *
 from .shape import *
 from .index import *
+from .joining import *
+from .padding import *
 from .window import *
 from .softmax import *
 from .fourier import *
@@ -26,6 +30,6 @@ from .untracked import *
 
 
 if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without __all__ they see every name
-    _TOPICS = (_elementwise, _reduce, _linalg, _shape, _index, _window, _softmax, _fourier, _untracked)
+    _TOPICS = (_elementwise, _reduce, _linalg, _shape, _index, _joining, _padding, _window, _softmax, _fourier, _untracked)
     __all__ = sorted(name for topic in _TOPICS for name in topic.__all__)
     vars(_ops).update({name: globals()[name] for name in __all__})  # operators and methods of Tensor lead here

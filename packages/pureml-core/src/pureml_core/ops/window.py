@@ -1,3 +1,251 @@
 """Windows over arrays, and resampling."""
 
-__all__: list[str] = []
+import itertools
+import math
+
+import numpy as np
+
+from ..op import kernel, op
+from ..registry import NUMPY, composed
+
+__all__ = ["fold", "interpolate", "unfold"]
+
+
+# ---- windows
+
+
+@op(linear=True)
+def unfold(x, /, size, stride=1, dilation=1, axes=None):
+    """All windows of `size` entries: (..., n₁, n₂) -> (..., m₁, m₂, k₁, k₂), a read-only view that copies nothing.
+
+    y[..., i₁, i₂, j₁, j₂] = x[..., i₁ stride₁ + j₁ dilation₁, i₂ stride₂ + j₂ dilation₂]. The places of the windows
+    stand where the windowed axes stood, m = ⌊(n - dilation (k - 1) - 1) / stride⌋ + 1 of them; the entries of each
+    window are new axes at the end.
+
+    Args:
+        size: (k₁, k₂, ...), or an integer for one axis (for each of `axes` if they are given).
+        stride: from one window to the next, an integer or one for each axis.
+        dilation: from one entry of a window to the next, likewise.
+        axes: that windows run along; by default the last ones, as many as `size` has.
+
+    Raises:
+        ValueError: a window that does not fit into its axis; sizes, strides or dilations below 1.
+    """
+    shape = np.shape(x)
+    grid = _grid("unfold", shape, size, stride, dilation, axes)
+    return _windows(x, grid), lambda g: fold(g, shape, size, stride, dilation, axes)
+
+
+@op(linear=True)
+def fold(y, /, shape, size, stride=1, dilation=1, axes=None):
+    """The adjoint of `unfold`: windows added up in an array of `shape`; (..., m₁, m₂, k₁, k₂) -> (..., n₁, n₂).
+
+    x[..., p₁, p₂] is the sum of all entries of y that `unfold` would take from there, and 0 where it takes none.
+
+    Args:
+        shape: of the result, all axes.
+        size, stride, dilation, axes: as for `unfold`.
+
+    Raises:
+        ValueError: y does not have the shape that `unfold` would give.
+    """
+    shape = tuple(shape)
+    grid = _grid("fold", shape, size, stride, dilation, axes)
+    needed = _shape_of_windows(shape, grid)
+    if np.shape(y) != needed:
+        raise ValueError(f"fold: given {np.shape(y)}, needed {needed}: the windows over an array of shape {shape}")
+    return _fold(y, shape, grid), lambda g: unfold(g, size, stride, dilation, axes)
+
+
+def _windows(x, grid, writeable=False):
+    strides = list(x.strides)
+    for axis, _, _, stride, _ in grid:
+        strides[axis] *= stride
+    inner = [x.strides[axis] * dilation for axis, _, _, _, dilation in grid]
+    return np.lib.stride_tricks.as_strided(x, _shape_of_windows(x.shape, grid), (*strides, *inner), writeable=writeable)
+
+
+@kernel
+def _fold(y, shape, grid):
+    x = np.zeros(shape, y.dtype)
+    if all(stride > dilation * (k - 1) for _, _, k, stride, dilation in grid):  # no two windows share an entry
+        _windows(x, grid, writeable=True)[...] = y
+        return x
+
+    # (..., m₁, k₁, m₂, k₂): what remains after one of each pair is picked is in the order of x
+    pairs = [[axis] for axis in range(x.ndim)]
+    for i, (axis, *_) in enumerate(grid):
+        pairs[axis].append(x.ndim + i)
+    y = np.transpose(y, [axis for pair in pairs for axis in pair])
+
+    # Along each axis by entries of windows, or by windows, whichever are fewer: (where in x, where in y) of each.
+    everything = slice(None)
+    choices = [[(everything, (everything,))] for _ in shape]
+    for axis, m, k, stride, dilation in grid:
+        if k <= m:
+            places = [slice(j * dilation, j * dilation + (m - 1) * stride + 1, stride) for j in range(k)]
+            choices[axis] = [(place, (everything, j)) for j, place in enumerate(places)]
+        else:
+            places = [slice(i * stride, i * stride + (k - 1) * dilation + 1, dilation) for i in range(m)]
+            choices[axis] = [(place, (i, everything)) for i, place in enumerate(places)]
+    for choice in itertools.product(*choices):
+        x[tuple(place for place, _ in choice)] += y[tuple(i for _, pair in choice for i in pair)]
+    return x
+
+
+def _grid(name, shape, size, stride, dilation, axes):
+    """(axis, number of windows m, size k, stride, dilation) of each windowed axis."""
+    if axes is None:
+        size = _integers(size)
+        axes = range(len(shape) - len(size), len(shape))
+        if len(size) > len(shape):
+            raise ValueError(f"{name}: windows of {len(size)} axes over an array of shape {shape}")
+    else:
+        axes = _axes(name, axes, len(shape))
+        size = _one_each(name, "size", size, len(axes))
+    strides = _one_each(name, "stride", stride, len(size))
+    dilations = _one_each(name, "dilation", dilation, len(size))
+    if min((*size, *strides, *dilations), default=1) < 1:
+        raise ValueError(f"{name}: size={size}, stride={strides}, dilation={dilations}; each must be at least 1")
+    grid = []
+    for axis, k, s, d in zip(axes, size, strides, dilations, strict=True):
+        span = d * (k - 1) + 1
+        if span > shape[axis]:
+            raise ValueError(
+                f"{name}: a window of {k} entries with dilation {d} spans {span}, more than the {shape[axis]} of axis "
+                f"{axis} of {shape}; pad it first"
+            )
+        grid.append((axis, (shape[axis] - span) // s + 1, k, s, d))
+    return grid
+
+
+def _shape_of_windows(shape, grid):
+    outer = list(shape)
+    for axis, m, *_ in grid:
+        outer[axis] = m
+    return (*outer, *(k for _, _, k, _, _ in grid))
+
+
+def _integers(x):
+    return tuple(np.atleast_1d(x).tolist())
+
+
+def _axes(name, axes, ndim):
+    axes = _integers(axes)
+    if any(not -ndim <= axis < ndim for axis in axes) or len({axis % ndim for axis in axes}) != len(axes):
+        raise ValueError(f"{name}: axes={axes} of {ndim}; give different ones from {-ndim} to {ndim - 1}")
+    return tuple(axis % ndim for axis in axes)
+
+
+def _one_each(name, what, x, count):
+    values = _integers(x)
+    if len(values) not in (1, count):
+        raise ValueError(f"{name}: {len(values)} values for {what}, needed 1 or {count}, one for each axis")
+    return values * (count if len(values) == 1 else 1)
+
+
+def _sliding_window_view(x, window_shape, axis=None):
+    """NumPy's call: stride and dilation 1; without `axis`, a size for each axis."""
+    if axis is None and np.size(window_shape) != np.ndim(x):
+        raise ValueError(f"sliding_window_view: sizes {window_shape} for {np.ndim(x)} axes; give one each, or axis=")
+    return unfold(x, window_shape, axes=axis)
+
+
+NUMPY[np.lib.stride_tricks.sliding_window_view] = _sliding_window_view
+
+
+# ---- resampling
+
+
+@composed()
+def interpolate(x, /, size=None, scale=None, mode="nearest", align_corners=False, axes=None):
+    """x resampled to another size along its last axes: (..., n₁, n₂) -> (..., m₁, m₂). Values as PyTorch's.
+
+    Entries are cells of width 1: the centre of cell i of the result lies at (i + 1/2) n/m - 1/2 of x, held at the
+    outermost centres; with `align_corners` at i (n - 1)/(m - 1), so that the corners keep their values.
+
+    Args:
+        size: (m₁, m₂, ...), or an integer for one axis (for each of `axes` if they are given); or instead
+        scale: the factors: m = ⌊n · scale⌋, and 1/scale in place of n/m.
+        mode: "nearest", entry ⌊i n/m⌋, or "linear": between the two neighbours along each axis (bilinear, trilinear).
+        align_corners: of "linear" only.
+        axes: to resample; by default the last ones, as many as `size` or `scale` has.
+
+    Raises:
+        ValueError: both or neither of `size` and `scale`; another mode; an axis without entries; a result without.
+    """
+    if (size is None) == (scale is None):
+        raise ValueError(f"interpolate: size={size}, scale={scale}; give one of the two")
+    if mode not in ("nearest", "linear") or (align_corners and mode == "nearest"):
+        raise ValueError(
+            f'interpolate: mode={mode!r}, align_corners={align_corners}; give "nearest", or "linear" with or without'
+        )
+    shape = np.shape(x)
+    given = _integers(size if scale is None else scale)
+    if axes is None:
+        axes = tuple(range(len(shape) - len(given), len(shape)))
+        if len(given) > len(shape):
+            raise ValueError(f"interpolate: {len(given)} axes of an array of shape {shape}")
+    else:
+        axes = _axes("interpolate", axes, len(shape))
+        given = _one_each("interpolate", "size" if scale is None else "scale", given, len(axes))
+    for axis, value in zip(axes, given, strict=True):
+        n = shape[axis]
+        m = value if scale is None else math.floor(n * value)
+        if n < 1 or m < 1:
+            raise ValueError(f"interpolate: {n} entries along axis {axis} of {shape} to {m}; both must be at least 1")
+        step = n / m if scale is None else 1 / value
+        taps = _nearest(n, m, step) if mode == "nearest" else _linear(n, m, step, align_corners)
+        x = weighted_take(x, taps, n, axis)
+    return x
+
+
+def _nearest(n, m, step):
+    """[(index, weight)]: one entry each. In single precision, as PyTorch, whose choice at exact halves is kept so."""
+    place = np.floor(np.arange(m, dtype=np.float32) * np.float32(step)).astype(int)
+    return [(np.minimum(place, n - 1), None)]
+
+
+def _linear(n, m, step, align_corners):
+    """[(index, weight), (index, weight)]: the neighbours on both sides."""
+    i = np.arange(m)
+    place = i * ((n - 1) / max(m - 1, 1)) if align_corners else np.maximum((i + 0.5) * step - 0.5, 0)
+    left = np.minimum(place.astype(int), n - 1)
+    weight = np.clip(place - left, 0, 1)
+    return [(left, 1 - weight), (np.minimum(left + 1, n - 1), weight)]
+
+
+@op(linear=True)
+def weighted_take(x, /, taps, n, axis):
+    """yᵢ = Σₜ wₜᵢ x[indexₜᵢ] along one axis of n entries, for pairs (index, weights) of ascending indices."""
+    return _weighted_take(x, taps, axis), lambda g: weighted_put(g, taps, n, axis)
+
+
+@op(linear=True)
+def weighted_put(y, /, taps, n, axis):
+    """The adjoint of `weighted_take`: x[indexₜᵢ] += wₜᵢ yᵢ along one axis, which becomes n long."""
+    return _weighted_put(y, taps, n, axis), lambda g: weighted_take(g, taps, n, axis)
+
+
+@kernel
+def _weighted_take(x, taps, axis):
+    parts = [_weighted(np.take(x, index, axis), weights, axis) for index, weights in taps]
+    for part in parts[1:]:
+        parts[0] += part
+    return parts[0]
+
+
+@kernel
+def _weighted_put(y, taps, n, axis):
+    x = np.zeros((*y.shape[:axis], n, *y.shape[axis + 1 :]), y.dtype)
+    for index, weights in taps:
+        starts = np.flatnonzero(np.diff(index, prepend=-1))  # of the runs of one index
+        x[(slice(None),) * axis + (index[starts],)] += np.add.reduceat(_weighted(y, weights, axis), starts, axis)
+    return x
+
+
+def _weighted(x, weights, axis):
+    if weights is None:
+        return x
+    precision = np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else np.float64
+    return x * weights.astype(precision).reshape((-1,) + (1,) * (x.ndim - axis - 1))
