@@ -77,6 +77,9 @@ def check_layouts(case: Case) -> None:
                 np.testing.assert_array_equal(x, old)
         return found + [x.grad for x in xs if isinstance(x, Tensor) and x.grad is not None]
 
+    def fortran(x: np.ndarray) -> np.ndarray:
+        return np.array(x, order="F")  # np.asfortranarray would give a 0-d array an axis
+
     def strided(x: np.ndarray) -> np.ndarray:
         wide = np.zeros(tuple(2 * k for k in x.shape), x.dtype)
         view = wide[(*(slice(None, None, 2) for _ in x.shape), ...)]
