@@ -1,0 +1,56 @@
+"""Write the generated pages of pureml-core's documentation, or check that they are current.
+
+    python tools/build_docs.py [--check] [--docs FOLDER]
+
+Both pages hold names of NumPy's and state the version they were built with. On another one `--check` compares what
+both know: the sections of the operations that both have, and the class of each function that both have.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from core_pages.coverage import classes_of, coverage_page
+from core_pages.operations import operations_page, sections_of
+from core_pages.reading import VERSION
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# File -> how to make it, and how to take apart what must hold on any version of NumPy.
+PAGES: dict[str, tuple[Callable[[], str], Callable[[str], dict[str, str]]]] = {
+    "operations.md": (operations_page, sections_of),
+    "coverage.md": (coverage_page, classes_of),
+}
+
+
+def stale(old: str, new: str, parts: Callable[[str], dict[str, str]]) -> str | None:
+    """What an old page has not got right, or None."""
+    if f"with NumPy {VERSION};" in old:
+        pairs = zip([*old.splitlines(), ""], [*new.splitlines(), ""], strict=False)
+        return None if old == new else next(f"line {i}" for i, (a, b) in enumerate(pairs, 1) if a != b)
+    before, now = parts(old), parts(new)
+    return next((f"`{name}`" for name in sorted(before.keys() & now.keys()) if before[name] != now[name]), None)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Write the generated pages of pureml-core, or check them.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is not current")
+    parser.add_argument("--docs", type=Path, default=ROOT / "packages" / "pureml-core" / "docs", metavar="FOLDER")
+    options = parser.parse_args()
+    problems = []
+    for name, (make, parts) in PAGES.items():
+        path, page = options.docs / name, make()
+        if not options.check:
+            path.write_text(page, encoding="utf-8", newline="\n")
+        elif not path.exists():
+            problems.append(f"{path}: missing; hatch run docs writes it")
+        elif (where := stale(path.read_text(encoding="utf-8"), page, parts)) is not None:
+            problems.append(f"{path}: not current, first at {where}; hatch run docs writes it anew")
+    if options.check:
+        print("\n".join(problems) or "docs: the generated pages are current")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()
