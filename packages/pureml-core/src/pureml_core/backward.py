@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from .history import Node, Part, check_unchanged
-from .mode import enable_grad, no_grad
+from .history import Node, Part, changes, check_unchanged
+from .mode import enable_grad, no_grad, recording
+from .sparse import RowSparse
 
 FREED = (
     "a backward sweep has already used and freed this part of the graph; "
@@ -50,6 +51,8 @@ def sweep(
     recovered: dict[Node, Any] = {}  # values that had to be computed again
     kept = frozenset(wanted) if wanted is not None else frozenset()
     leading = _leading_to(outputs, kept) if wanted is not None else None
+    observers = recording()[1]
+    ndarray = np.ndarray
 
     with enable_grad() if create_graph else no_grad():
         for target, seed in zip(outputs, seeds, strict=True):
@@ -62,36 +65,37 @@ def sweep(
         while heap:
             node = heappop(heap)[1]
             if reached and node in reached:
-                g = _one_per_value(
-                    node,
-                    {
-                        part.index: gradient[part] if part.retain or part in kept else gradient.pop(part)
-                        for part in reached.pop(node)
-                    },
-                )
+                g = _one_per_value(node, {p.index: _arrived(p, gradient, kept) for p in reached.pop(node)})
+            elif node.watch is None and not (kept and node in kept) and gradient[node].__class__ is not RowSparse:
+                g = (gradient.pop(node),)
             else:
-                g = (gradient[node] if node.retain or node in kept else gradient.pop(node),)
+                g = (_arrived(node, gradient, kept),)
             if leading is not None and node not in leading:
                 continue
-            if node.vjps is None:
+            vjps = node.vjps
+            if vjps is None:
                 raise RuntimeError(f"{node.op.name}: {FREED}")
-            check_unchanged(node)
-            vjps = node.op.replay(node, recovered) if create_graph else node.vjps
-            for target, vjp in zip(node.inputs, vjps, strict=True):
-                if vjp is None or (leading is not None and target not in kept and _node_of(target) not in leading):
+            if node.order <= changes.last:
+                check_unchanged(node)
+            if create_graph:
+                vjps = node.op.replay(node, recovered)
+            for target, vjp in zip(node.inputs, vjps):  # noqa: B905 - as many as there are data arguments
+                if vjp is None:
                     continue
-                dx = vjp(*g)
-                if dx.__class__ is not np.ndarray:
+                if leading is not None and target not in kept and _node_of(target) not in leading:
+                    continue
+                dx = vjp(*g) if not observers else observers[-1].differentiate(node, vjps.index(vjp), vjp, g)
+                if dx.__class__ is not ndarray:
                     if dx is None:  # nothing flows here
                         continue
-                    if not (create_graph and hasattr(dx, "_data")):
+                    if not (dx.__class__ is RowSparse or (create_graph and hasattr(dx, "_data"))):
                         dx = np.asarray(getattr(dx, "_data", dx))
                 if dx.shape != target.shape:
                     dx = sum_to(dx, target.shape, node.op.name)
                 if dx.dtype is not target.dtype:
                     dx = _cast(dx, target.dtype, node.op.name)
                 if target not in gradient:
-                    if not create_graph and getrefcount(dx) == ALONE and dx.base is None and dx.flags.writeable:
+                    if not create_graph and getrefcount(dx) == ALONE and _is_whole(dx):
                         owned.add(target)
                     gradient[target] = dx
                     if target.__class__ is Node:
@@ -99,16 +103,23 @@ def sweep(
                     else:
                         _push(heap, target, reached)
                 elif target in owned:
-                    gradient[target] += dx
-                elif create_graph:
+                    if dx.__class__ is RowSparse:
+                        dx.add_to(gradient[target])
+                    else:
+                        gradient[target] += dx
+                elif create_graph or dx.__class__ is gradient[target].__class__ is RowSparse:
                     gradient[target] = gradient[target] + dx
                 else:
                     gradient[target] = np.asarray(gradient[target] + dx)
                     owned.add(target)
                 del dx  # or the next one would not be alone
             if not (keep_graph or create_graph):
-                node.free()
+                node.vjps, node.inputs = None, ()
 
+    for target in gradient:
+        if not isinstance(target, Node | Part) and getattr(target, "_hooks", None):
+            gradient[target] = _through_hooks(gradient[target], target._hooks, target)
+            owned.discard(target)
     if create_graph:  # a tracked Tensor can be shared, as it is only ever replaced by new ones; an array cannot
         return {t: dx if getattr(dx, "requires_grad", False) else _array_copy(dx) for t, dx in gradient.items()}
     return {target: dx if target in owned else dx.copy() for target, dx in gradient.items()}
@@ -116,7 +127,7 @@ def sweep(
 
 def facing(g: Any) -> Any:
     """A gradient as users see it, from one as VJPs see it, and back: complex ones are conjugated."""
-    return np.conjugate(g) if g.dtype.kind == "c" else g
+    return g.conjugate() if g.dtype.kind == "c" else g
 
 
 def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:
@@ -142,6 +153,43 @@ def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
             "tensors that need gradients should be floating or complex: convert with astype()"
         )
     return dx.astype(dtype)
+
+
+def _arrived(target: Node | Part, gradient: dict[Any, Any], kept: frozenset[Any]) -> Any:
+    """The whole gradient of a target that its node is about to use: changed by hooks, kept if somebody wants it."""
+    watch = target.watch
+    if watch is not None and watch.hooks:
+        gradient[target] = _through_hooks(gradient[target], watch.hooks, target)
+    g = gradient[target] if target in kept or (watch is not None and watch.retain) else gradient.pop(target)
+    return g.dense() if g.__class__ is RowSparse else g
+
+
+def _through_hooks(g: Any, hooks: dict[int, Any], target: Any) -> Any:
+    """A gradient after the hooks of a tensor: each is given it as users see it, and may return another one."""
+    if g.__class__ is RowSparse:
+        g = g.dense()
+    for hook in list(hooks.values()):
+        seen = facing(g)
+        if seen.__class__ is np.ndarray:
+            seen = seen.view()
+            seen.flags.writeable = False
+        replaced = hook(seen)
+        if replaced is None:
+            continue
+        if not (hasattr(replaced, "_data") and hasattr(g, "_data")):
+            replaced = np.asarray(getattr(replaced, "_data", replaced))
+        if replaced.shape != target.shape or not np.can_cast(replaced.dtype, target.dtype, "same_kind"):
+            raise ValueError(
+                f"hook {getattr(hook, '__name__', hook)!r}: returned a gradient of shape {replaced.shape}, dtype "
+                f"{replaced.dtype} for a tensor of shape {target.shape}, dtype {target.dtype}; return one like it, or None"
+            )
+        g = facing(replaced.astype(target.dtype))
+    return g
+
+
+def _is_whole(dx: Any) -> bool:
+    """Whether a gradient that one variable holds is nobody else's memory."""
+    return dx.__class__ is np.ndarray and dx.base is None and dx.flags.writeable
 
 
 def _array_copy(dx: Any) -> np.ndarray:

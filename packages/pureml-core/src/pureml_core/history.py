@@ -19,25 +19,44 @@ if TYPE_CHECKING:
 tick: Callable[[], int] = itertools.count(1).__next__
 
 
+class Watch:
+    """What somebody asked to know of a gradient on its way, or of an operation; few nodes have one."""
+
+    __slots__ = ("grad", "hooks", "origin", "retain", "saved")
+
+    def __init__(self) -> None:
+        self.retain = False  # keep the gradient, in `grad`
+        self.grad: Any = None
+        self.hooks: dict[int, Callable[[Any], Any]] = {}  # called with the gradient; what they return replaces it
+        self.origin: Any = None  # of the anomaly mode: where it was computed,
+        self.saved: Any = None  # and fingerprints of the arrays that its VJPs have kept
+
+
+def watch(target: Any) -> Watch:
+    """The Watch of a node or part, made if there is none."""
+    if target.watch is None:
+        target.watch = Watch()
+    return target.watch  # type: ignore[no-any-return]
+
+
 class Node:
     """One recorded operation. It holds where its inputs come from, not their arrays.
 
     The arrays that a gradient needs live in the VJPs' closures and go when the VJPs go. For an operation with
-    several values, `shape`, `dtype` and `value` are tuples, and `grad` stays with the parts.
+    several values, `shape`, `dtype` and `value` are tuples, and gradients are watched at the parts.
     """
 
     __slots__ = (
         "changed",  # [time of the last counted change] of the value's memory, shared with its views
         "dtype",
-        "grad",  # the gradient of the value, when somebody asked to retain it
         "inputs",  # one per data argument: a Node or Part, a leaf Tensor, or a constant
         "op",
         "order",  # when it was recorded
-        "retain",
         "settings",  # (positional, keyword) settings of the call, for running the body again
         "shape",
         "value",  # a weak reference to the array: alive as long as somebody else keeps it
         "vjps",  # one per data argument, None where nobody needs it; None altogether once freed
+        "watch",  # a Watch, or None
     )
 
     op: Op
@@ -49,8 +68,7 @@ class Node:
     dtype: Any
     changed: list[int]
     value: Any
-    grad: np.ndarray | None
-    retain: bool
+    watch: Watch | None
 
     def free(self) -> None:
         """Let go of everything that a gradient would have needed."""
@@ -61,7 +79,7 @@ class Node:
 class Part:
     """One of the several values of a node: where `w` of `w, V = eigh(a)` comes from."""
 
-    __slots__ = ("changed", "dtype", "grad", "index", "node", "order", "retain", "shape", "value")
+    __slots__ = ("changed", "dtype", "index", "node", "order", "shape", "value", "watch")
 
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
@@ -71,8 +89,7 @@ class Part:
         self.dtype: np.dtype[Any] = node.dtype[index]
         self.changed = node.changed
         self.value: ref[np.ndarray] = node.value[index]
-        self.grad: np.ndarray | None = None
-        self.retain = False
+        self.watch: Watch | None = None
 
     # Two parts are the same target if they are the same value of the same node.
 
@@ -86,14 +103,20 @@ class Part:
 class _Changes:
     """When anything was last changed: lets the sweep skip the question for all nodes recorded later."""
 
-    last = 0
-    lock = threading.Lock()
+    __slots__ = ("last", "lock")
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.lock = threading.Lock()
+
+
+changes = _Changes()
 
 
 def count_change(changed: list[int], *, shape: bool = False) -> None:
     """Note that the memory behind `changed` is being written to, or replaced by one of another shape."""
-    with _Changes.lock:
-        changed[0] = _Changes.last = tick()
+    with changes.lock:
+        changed[0] = changes.last = tick()
         if shape:
             changed[1:] = [changed[0]]
 
@@ -104,7 +127,7 @@ def check_unchanged(node: Node, *, of_linear: bool = False) -> None:
     A linear node keeps neither, so that only another shape matters to it, or any change (`of_linear`) when its value
     is computed again.
     """
-    if node.order > _Changes.last:
+    if node.order > changes.last:
         return
     shape_only = node.op.linear and not of_linear
     for i, x in enumerate((*node.inputs, node)):

@@ -6,14 +6,14 @@ import functools
 import inspect
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# (is recording on, what it was before): the history of entered blocks is the value itself, so one
-# object can be entered twice, in two threads, or as a decorator, and always leaves what it found.
-_mode: ContextVar[tuple[bool, Any]] = ContextVar("pureml_core.recording", default=(True, None))
-recording = _mode.get  # recording()[0], the engine's way to ask
+# (is recording on, who observes operations, what it was before): the history of entered blocks is the value itself,
+# so one object can be entered twice, in two threads, or as a decorator, and always leaves what it found.
+_mode: ContextVar[tuple[bool, tuple[Any, ...], Any]] = ContextVar("pureml_core.recording", default=(True, (), None))
+recording = _mode.get  # recording()[0], the engine's way to ask; recording()[1], whom to tell
 
 
 def is_grad_enabled() -> bool:
@@ -27,10 +27,11 @@ class _Mode:
     enabled: ClassVar[bool]
 
     def __enter__(self) -> None:
-        _mode.set((self.enabled, _mode.get()))
+        before = _mode.get()
+        _mode.set((self.enabled, before[1], before))
 
     def __exit__(self, *exc: object) -> None:
-        _mode.set(_mode.get()[1])
+        _mode.set(_mode.get()[2])
 
     def __call__(self, f: F) -> F:
         if inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f):
@@ -73,3 +74,31 @@ class enable_grad(_Mode):
     """Record inside, also within a surrounding `no_grad`."""
 
     enabled = True
+
+
+class Observer:
+    """Is told of every operation while its block runs: `with MyObserver(): ...`, per thread and task, nestable.
+
+    The base of the anomaly mode and of `checkpoint`. Both methods do nothing here.
+    """
+
+    def __enter__(self) -> Self:
+        before = _mode.get()
+        _mode.set((before[0], (*before[1], self), before))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.set(_mode.get()[2])
+
+    def computed(self, op: Any, inputs: Any, value: Any, node: Any) -> None:
+        """An operation has given a value, an array or a tuple of them.
+
+        Args:
+            op: its record in the registry.
+            inputs: its data arguments, as it was called: Tensors, arrays, numbers.
+            node: its entry in the history, None if it was not recorded.
+        """
+
+    def differentiate(self, node: Any, position: int, vjp: Callable[..., Any], g: tuple[Any, ...]) -> Any:
+        """Called instead of `vjp(*g)` for the input at `position` of a node in a backward sweep."""
+        return vjp(*g)

@@ -131,66 +131,81 @@ def op(
                 data += defaults[len(data) :]
                 if inspect.Parameter.empty in data:
                     body(*args, **settings)  # raises the TypeError that names what is missing
-        tracked = False
-        arrays: list[Any] = []
-        for x in data:
-            if isinstance(x, Tensor):
-                tracked = tracked or x._requires_grad
-                arrays.append(x._data)
-            else:
-                arrays.append(x if x.__class__ in AS_IS else np.asarray(x))
+        arrays = [x._data if isinstance(x, Tensor) else x if x.__class__ in AS_IS else np.asarray(x) for x in data]
         try:
-            y, *vjps = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
-        except EXPLAINED as error:  # kept in no variable: it would be a cycle through this very frame
-            if error.__class__ in EXPLAINED and not str(error).startswith(f"{record.name}:"):
-                raise _explained(error, record.name, arrays) from error
+            result = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
+        except EXPLAINED as error:
+            _explain(error, record.name, arrays)
             raise
-        if not (tracked and recording()[0]):
-            return _untracked(y, data)
-        if len(vjps) != len(data):
-            raise TypeError(
-                f"{record.name}: {len(vjps)} VJPs for {len(data)} data arguments; give None where no gradient exists"
-            )
-
-        needed = False
-        inputs: list[Any] = []
+        if result.__class__ is not tuple or len(result) != len(data) + 1:
+            raise _miscounted(record.name, result, len(data))
+        y, *vjps = result
+        tracked = False
         for i, x in enumerate(data):
-            if not isinstance(x, Tensor):
+            if not (isinstance(x, Tensor) and x._requires_grad):
                 vjps[i] = None
-                inputs.append(x)
-            else:
-                if not x._requires_grad:
-                    vjps[i] = None
-                elif vjps[i] is not None:
-                    needed = True
-                inputs.append(x._node or x)
-        if not needed:
-            return _untracked(y, data)
-        node = Node()
-        node.op = record
-        node.inputs = tuple(inputs)
-        node.vjps = tuple(vjps)
-        node.settings = (positional, settings) if positional or settings else NO_SETTINGS
-        node.order = tick()
-        node.grad = None
-        node.retain = False
-        if y.__class__ is tuple:
-            return _several(y, node, data)
-        if y.__class__ is not np.ndarray:
-            y = np.asarray(y)
-        node.shape = y.shape
-        node.dtype = y.dtype
-        node.value = ref(y)
-        t = _new(Tensor)
-        t._data = y
-        t._node = node
-        t._requires_grad = True
-        t._grad = None
-        t._changed = node.changed = (
-            [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
-        )
-        return t
+            elif vjps[i] is not None:
+                tracked = True
+        sources = tuple([(x._node or x) if isinstance(x, Tensor) else x for x in data]) if tracked else ()
+        return finish(record, y, data, arrays, sources, tuple(vjps) if tracked else None, (positional, settings))
 
+    @functools.wraps(body)
+    def unary(x: Any, /, *positional: Any, **settings: Any) -> Any:
+        source, tracked = x, False
+        if isinstance(x, Tensor):
+            array = x._data
+            source = x._node or x
+            tracked = x._requires_grad
+        else:
+            array = x if x.__class__ in AS_IS else np.asarray(x)
+        try:
+            result = body(array, *positional, **settings) if positional or settings else body(array)
+        except EXPLAINED as error:
+            _explain(error, record.name, (array,))
+            raise
+        if result.__class__ is not tuple or len(result) != 2:
+            raise _miscounted(record.name, result, 1)
+        y, vjp = result
+        vjps = (vjp,) if tracked and vjp is not None else None
+        given = (positional, settings) if positional or settings else NO_SETTINGS
+        return finish(record, y, (x,), (array,), (source,), vjps, given)
+
+    @functools.wraps(body)
+    def binary(a: Any, b: Any, /, *positional: Any, **settings: Any) -> Any:
+        a_source, b_source, a_tracked, b_tracked = a, b, False, False
+        if isinstance(a, Tensor):
+            a_array = a._data
+            a_source = a._node or a
+            a_tracked = a._requires_grad
+        else:
+            a_array = a if a.__class__ in AS_IS else np.asarray(a)
+        if isinstance(b, Tensor):
+            b_array = b._data
+            b_source = b._node or b
+            b_tracked = b._requires_grad
+        else:
+            b_array = b if b.__class__ in AS_IS else np.asarray(b)
+        try:
+            if positional or settings:
+                result = body(a_array, b_array, *positional, **settings)
+            else:
+                result = body(a_array, b_array)
+        except EXPLAINED as error:
+            _explain(error, record.name, (a_array, b_array))
+            raise
+        if result.__class__ is not tuple or len(result) != 3:
+            raise _miscounted(record.name, result, 2)
+        y, a_vjp, b_vjp = result
+        if not a_tracked:
+            a_vjp = None
+        if not b_tracked:
+            b_vjp = None
+        vjps = None if a_vjp is None and b_vjp is None else (a_vjp, b_vjp)
+        given = (positional, settings) if positional or settings else NO_SETTINGS
+        return finish(record, y, (a, b), (a_array, b_array), (a_source, b_source), vjps, given)
+
+    if all(default is inspect.Parameter.empty for default in defaults):  # the usual ones, in fewer steps
+        call = {1: unary, 2: binary}.get(count or 0, call)
     record.call = call
     call.op = record  # type: ignore[attr-defined]
     claim(record, OPS, call, aliases, bind)
@@ -230,6 +245,50 @@ def tracked_as(value: np.ndarray, target: Node | Part | None, changed: list[int]
     return t
 
 
+def finish(
+    op: Op,
+    y: Any,
+    data: Sequence[Any],
+    arrays: Sequence[Any],
+    sources: tuple[Any, ...],
+    vjps: tuple[Any, ...] | None,
+    settings: tuple[tuple[Any, ...], dict[str, Any]],
+) -> Any:
+    """The Tensors of an operation's value, and its node in the history if it has VJPs that somebody needs."""
+    enabled, observers, _ = recording()
+    if vjps is None or not enabled:
+        result = _untracked(y, data)
+        node = None
+    else:
+        node = Node()
+        node.op = op
+        node.inputs = sources
+        node.vjps = vjps
+        node.settings = settings
+        node.order = tick()
+        node.watch = None
+        if y.__class__ is tuple:
+            result = _several(y, node, data)
+        else:
+            if y.__class__ is not np.ndarray:
+                y = np.asarray(y)
+            node.shape = y.shape
+            node.dtype = y.dtype
+            node.value = ref(y)
+            result = _new(Tensor)
+            result._data = y
+            result._node = node
+            result._requires_grad = True
+            result._grad = None
+            result._changed = node.changed = (
+                [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
+            )
+    if observers:
+        for observer in observers:
+            observer.computed(op, data, y, node)
+    return result
+
+
 def _untracked(y: Any, data: Sequence[Any]) -> Any:
     if y.__class__ is tuple:
         return tuple(_untracked(part, data) for part in y)
@@ -256,10 +315,22 @@ def _data_parameters(body: Callable[..., Any]) -> tuple[list[inspect.Parameter],
     return data, variadic
 
 
-def _explained(error: Exception, name: str, arrays: Sequence[Any]) -> Exception:
-    """The error of a body with the operation and the shapes it was given."""
-    shapes = ", ".join(str(x.shape) if isinstance(x, np.ndarray) else repr(x) for x in arrays)
-    return type(error)(f"{name}: given {shapes}: {error}")
+def _explain(error: Exception, name: str, arrays: Sequence[Any]) -> None:
+    """Raise the error of a body again with the operation and the shapes it was given.
+
+    Returns if the error knows better what it says. It is kept in no variable: it would be a cycle through a frame.
+    """
+    if error.__class__ in EXPLAINED and not str(error).startswith(f"{name}:"):
+        shapes = ", ".join(str(x.shape) if isinstance(x, np.ndarray) else repr(x) for x in arrays)
+        raise type(error)(f"{name}: given {shapes}: {error}") from error
+
+
+def _miscounted(name: str, result: Any, count: int) -> TypeError:
+    if result.__class__ is not tuple:
+        return TypeError(f"{name}: an op returns (value, vjp, ...), one VJP for each data argument; given {result!r:.80}")
+    return TypeError(
+        f"{name}: {len(result) - 1} VJPs for {count} data arguments; give None where no gradient exists"
+    )
 
 
 def _kept(x: Node | Part, recovered: dict[Node, Any]) -> np.ndarray | None:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 
 from .backward import facing, sweep
-from .history import Node, Part, count_change
-from .mode import recording
-from .operators import Operators, ops
-from .registry import NUMPY
+from .conversion import Conversion
+from .history import Node, Part, count_change, watch
+from .methods import Methods
+from .operators import Operators
+from .protocols import Protocols, shared_counter
+from .sparse import RowSparse
+
+__all__ = ["Tensor", "shared_counter"]
 
 _accumulating = threading.Lock()  # two threads may add to the gradient of one parameter
 
-# NumPy functions that write into their first argument.
-WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.place, np.putmask, np.fill_diagonal})
 
-
-class Tensor(Operators):
+class Tensor(Operators, Methods, Conversion, Protocols):
     """An n-dimensional array with a history, for reverse-mode differentiation.
 
     It follows NumPy's rules for dtypes, broadcasting, indexing and names. An operation on a tensor that requires a
@@ -44,12 +46,13 @@ class Tensor(Operators):
     array([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_changed", "_data", "_declared", "_grad", "_node", "_requires_grad")
+    __slots__ = ("__weakref__", "_changed", "_data", "_declared", "_grad", "_hooks", "_node", "_requires_grad")
 
     _data: np.ndarray
     _node: Node | Part | None
     _requires_grad: bool
-    _grad: np.ndarray | None
+    _grad: Any  # an array, RowSparse, or None
+    _hooks: dict[int, Callable[[Any], Any]]  # of a leaf; those of a node are in its Watch
     _changed: list[int]
     _declared: bool
 
@@ -107,35 +110,15 @@ class Tensor(Operators):
         count_change(self._changed, shape=array.shape != self._data.shape)
         self._data = array if array.flags.writeable else array.copy()
         if self._grad is not None:
-            self._grad = self._grad.astype(array.dtype, copy=False)
+            self._grad = self._grad.astype(array.dtype)
 
     def touch(self) -> None:
         """Count a change: to be called after writing into `.data`."""
         count_change(self._changed)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self._data.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype
-
-    @property
-    def ndim(self) -> int:
-        return self._data.ndim
-
-    @property
-    def size(self) -> int:
-        return self._data.size
-
-    @property
-    def nbytes(self) -> int:
-        return self._data.nbytes
-
-    @property
-    def itemsize(self) -> int:
-        return self._data.itemsize
+    def _plain(self, array: Any) -> Tensor:
+        """An array that was computed from this tensor's, without a history."""
+        return Tensor(array, ensure_writable=False) if array is not NotImplemented else array
 
     def numpy(self, *, copy: bool = True, readonly: bool = False) -> np.ndarray:
         """The values as a NumPy array: a copy, or with `copy=False` the tensor's own memory.
@@ -177,32 +160,91 @@ class Tensor(Operators):
 
     @property
     def grad(self) -> np.ndarray | None:
-        """The gradient that `backward()` has added up: an array of this tensor's shape and dtype, or None."""
-        return self._grad if self._node is None else self._node.grad
+        """The gradient that `backward()` has added up: an array of this tensor's shape and dtype, or None.
+
+        Of a complex x = u + iv it is ∂L/∂u + i ∂L/∂v, the direction of steepest ascent.
+        """
+        g = self._gradient
+        if isinstance(g, RowSparse):
+            g = self._gradient = g.dense()
+        return g
 
     @grad.setter
     def grad(self, value: Any) -> None:
-        if value is not None and value is not self.grad:
-            value = np.asarray(value._data if isinstance(value, Tensor) else value)
+        if value is not None and value is not self._gradient:
+            value = value._data if isinstance(value, Tensor) else value
+            if not isinstance(value, RowSparse):
+                value = np.asarray(value)
             if value.shape != self.shape:
                 raise ValueError(f"{self._described()}: given a gradient of shape {value.shape}, needed {self.shape}")
-            value = np.array(value, dtype=self.dtype)
+            value = value.astype(self.dtype) if isinstance(value, RowSparse) else np.array(value, dtype=self.dtype)
+        self._gradient = value
+
+    @property
+    def sparse_grad(self) -> RowSparse | None:
+        """The gradient of a table as its touched rows, distinct and ascending, if nothing has made it dense yet.
+
+        Picking rows, `table[rows]`, sends back a row-sparse gradient. Reading `.grad` makes it an array of the
+        table's size; whoever can use rows alone asks here first.
+        """
+        g = self._gradient
+        if not isinstance(g, RowSparse):
+            return None
+        g = self._gradient = g.coalesced()
+        return g
+
+    @property
+    def _gradient(self) -> Any:
+        """The gradient as it is kept: an array, row-sparse, or None."""
+        return self._grad if self._node is None else self._node.watch.grad if self._node.watch is not None else None
+
+    @_gradient.setter
+    def _gradient(self, value: Any) -> None:
         if self._node is None:
             self._grad = value
-        else:
-            self._node.grad = value
+        elif value is not None or self._node.watch is not None:
+            watch(self._node).grad = value
 
     def zero_grad(self) -> None:
         """Forget the gradient: `.grad` is None afterwards."""
-        self.grad = None
+        self._gradient = None
 
     def retain_grad(self) -> Self:
         """Let `backward()` keep `.grad` of this computed tensor too; leaves keep theirs anyway."""
         if not self._requires_grad:
             raise RuntimeError(f"{self._described()} is not tracked and will have no gradient; use requires_grad_()")
         if self._node is not None:
-            self._node.retain = True
+            watch(self._node).retain = True
         return self
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> HookHandle:
+        """Call `hook(gradient)` in every backward sweep that reaches this tensor, once, with the whole gradient.
+
+        Args:
+            hook: is given a read-only array of this tensor's shape and dtype (a Tensor where the sweep itself is
+                recorded). What it returns, if not None, goes on in its place: clipped, scaled, masked. A leaf's
+                `.grad` takes what the hook returned.
+
+        Returns:
+            A handle; `handle.remove()` takes the hook away.
+
+        Raises:
+            RuntimeError: this tensor is not tracked.
+            ValueError: during `backward()`, if the hook returns another shape or kind of numbers.
+
+        >>> x = Tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = x.register_hook(lambda g: g.clip(-1, 1))
+        >>> (x * [0.5, 9.0]).sum().backward()
+        >>> x.grad
+        array([0.5, 1. ])
+        """
+        if not self._requires_grad:
+            raise RuntimeError(f"{self._described()} is not tracked and will have no gradient; use requires_grad_()")
+        if self._node is not None:
+            return HookHandle(watch(self._node).hooks, hook)
+        if getattr(self, "_hooks", None) is None:
+            self._hooks = {}
+        return HookHandle(self._hooks, hook)
 
     def detach(self) -> Tensor:
         """The same values, sharing memory, without history."""
@@ -231,13 +273,14 @@ class Tensor(Operators):
         for x in (self, *leaves):
             x.zero_grad()
         for node in nodes:
-            node.grad = None
+            if node.watch is not None:
+                node.watch.grad = None
 
     def detach_graph(self) -> None:
         """Leave the history behind and free it, for everything that this tensor was computed from; leaves stay."""
         for node in _ancestors(self)[0]:
             node.free()
-            node.grad = None
+            node.watch = None
         if self._node is not None:
             self.detach_()
 
@@ -269,252 +312,15 @@ class Tensor(Operators):
         found = sweep([self._node or self], [facing(seed)], keep_graph=keep_graph)
         with _accumulating:
             for target, g in found.items():
+                keeper, name = (target, "_grad") if isinstance(target, Tensor) else (target.watch, "grad")
+                old = getattr(keeper, name)
                 g = facing(g)
-                name = "_grad" if isinstance(target, Tensor) else "grad"
-                old = getattr(target, name)
-                if old is None:
-                    setattr(target, name, g)
-                else:
+                if isinstance(old, np.ndarray) and isinstance(g, np.ndarray):
                     old += g
+                else:
+                    setattr(keeper, name, g if old is None else old + g)
 
-    # ---- NumPy meets a Tensor
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        self._refuse_cut("np.asarray")
-        return np.array(self._data, dtype=dtype, copy=copy)
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        call = NUMPY.get(ufunc)
-        if method == "__call__" and call is not None and "out" not in kwargs:
-            return call(*inputs, **kwargs)
-        out = kwargs.get("out", ())
-        what = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}") + ("(out=)" if out else "")
-        result = getattr(ufunc, method)(*_unwrapped(inputs, what), **_unwrapped(kwargs, what))
-        _touch((*out, *(inputs[:1] if method == "at" else ())))
-        if out:
-            return out[0] if len(out) == 1 else out
-        return _wrapped(result, inputs)
-
-    def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
-        call = NUMPY.get(func)
-        if call is not None:
-            return call(*args, **kwargs)
-        what = f"{func.__module__}.{func.__name__}".replace("numpy", "np")
-        result = func(*_unwrapped(args, what), **_unwrapped(kwargs, what))
-        _touch((kwargs.get("out"), *(args[:1] if func in WRITERS else ())))
-        return kwargs["out"] if kwargs.get("out") is not None else _wrapped(result, args)
-
-    def _refuse_cut(self, what: str) -> None:
-        if self._requires_grad and recording()[0]:
-            raise TypeError(
-                f"{what} would cut {self._described()} from its history: it has no gradient here; use .numpy() or "
-                ".detach() to leave the history behind, or an operation of pureml_core"
-            )
-
-    # ---- operators without an op of their own, led by NumPy's protocol: untracked, or refused for a tracked tensor.
-
-    def __floordiv__(self, other: Any) -> Tensor:
-        return np.floor_divide(self, other)  # type: ignore[no-any-return]
-
-    def __rfloordiv__(self, other: Any) -> Tensor:
-        return np.floor_divide(other, self)  # type: ignore[no-any-return]
-
-    def __mod__(self, other: Any) -> Tensor:
-        return np.remainder(self, other)  # type: ignore[no-any-return]
-
-    def __rmod__(self, other: Any) -> Tensor:
-        return np.remainder(other, self)  # type: ignore[no-any-return]
-
-    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
-        return self // other, self % other
-
-    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
-        return other // self, other % self
-
-    def __and__(self, other: Any) -> Tensor:
-        return np.bitwise_and(self, other)  # type: ignore[no-any-return]
-
-    def __or__(self, other: Any) -> Tensor:
-        return np.bitwise_or(self, other)  # type: ignore[no-any-return]
-
-    def __xor__(self, other: Any) -> Tensor:
-        return np.bitwise_xor(self, other)  # type: ignore[no-any-return]
-
-    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
-
-    def __invert__(self) -> Tensor:
-        return np.invert(self)  # type: ignore[return-value]
-
-    # ---- augmented assignment
-
-    def __iadd__(self, other: Any) -> Tensor:
-        return self._in_place(np.add, other)
-
-    def __isub__(self, other: Any) -> Tensor:
-        return self._in_place(np.subtract, other)
-
-    def __imul__(self, other: Any) -> Tensor:
-        return self._in_place(np.multiply, other)
-
-    def __itruediv__(self, other: Any) -> Tensor:
-        return self._in_place(np.divide, other)
-
-    def __ipow__(self, other: Any) -> Tensor:
-        return self._in_place(np.power, other)
-
-    def __imatmul__(self, other: Any) -> Tensor:
-        return self._in_place(np.matmul, other)
-
-    def _in_place(self, ufunc: np.ufunc, other: Any) -> Tensor:
-        """Augmented assignment: in place and counted where no history can be hurt, else a new tensor."""
-        tracked = recording()[0] and (self._requires_grad or (isinstance(other, Tensor) and other._requires_grad))
-        if self._node is not None or (tracked and not self._requires_grad):
-            return NUMPY[ufunc](self, other)  # type: ignore[no-any-return]
-        if tracked:
-            raise RuntimeError(
-                f"{self._described()} is a leaf that requires a gradient: changing it in place cannot be recorded; "
-                "write it out (w = w + x), or change it under no_grad, as the optimizers do"
-            )
-        ufunc(self._data, other._data if isinstance(other, Tensor) else other, out=self._data)
-        self.touch()
-        return self
-
-    # ---- comparison: elementwise and untracked; the hash is by identity
-
-    __hash__ = object.__hash__
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return _untracked(self._data == getattr(other, "_data", other))
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return _untracked(self._data != getattr(other, "_data", other))
-
-    def __lt__(self, other: Any) -> Tensor:
-        return _untracked(self._data < getattr(other, "_data", other))
-
-    def __le__(self, other: Any) -> Tensor:
-        return _untracked(self._data <= getattr(other, "_data", other))
-
-    def __gt__(self, other: Any) -> Tensor:
-        return _untracked(self._data > getattr(other, "_data", other))
-
-    def __ge__(self, other: Any) -> Tensor:
-        return _untracked(self._data >= getattr(other, "_data", other))
-
-    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
-
-    # ---- explicit reads
-
-    def item(self) -> Any:
-        """The value of a tensor with one element, as a Python number."""
-        return self._data.item()
-
-    def tolist(self) -> Any:
-        """The values as nested lists of Python numbers."""
-        return self._data.tolist()
-
-    def __float__(self) -> float:
-        return float(self._data)
-
-    def __int__(self) -> int:
-        return int(self._data)
-
-    def __complex__(self) -> complex:
-        return complex(self._data)
-
-    def __bool__(self) -> bool:
-        return bool(self._data)
-
-    def __index__(self) -> int:
-        return self._data.__index__()
-
-    def __contains__(self, value: Any) -> bool:
-        return getattr(value, "_data", value) in self._data
-
-    def __format__(self, spec: str) -> str:
-        return format(self._data[()] if spec and self.ndim == 0 else self._data, spec) if spec else str(self)
-
-    # ---- indexing
-
-    def __len__(self) -> int:
-        return len(self._data)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if self.ndim == 0:
-            raise TypeError("iteration over a 0-d tensor; use .item() for its number")
-        return (self[i] for i in range(len(self)))
-
-    def __getitem__(self, index: Any) -> Tensor:
-        return ops.getitem(self, plain_index(index, copy=self._requires_grad))  # type: ignore[no-any-return]
-
-    def __setitem__(self, index: Any, value: Any) -> None:
-        tracked = self._requires_grad or (isinstance(value, Tensor) and value._requires_grad)
-        if self._node is not None or (tracked and recording()[0]):
-            raise RuntimeError(
-                f"{self._described()}: x[index] = value cannot be recorded; make a new tensor with "
-                "where(mask, value, x), or write into a leaf under no_grad"
-            )
-        self._data[plain_index(index)] = value._data if isinstance(value, Tensor) else value
-        self.touch()
-
-    # ---- methods, named as in NumPy (more of them in Operators)
-
-    @property
-    def T(self) -> Tensor:
-        """The last two axes swapped (ndarray.T reverses all axes); below two dimensions the tensor itself."""
-        return self if self.ndim < 2 else ops.swapaxes(self, -1, -2)
-
-    @property
-    def mT(self) -> Tensor:
-        """The last two axes swapped."""
-        return ops.swapaxes(self, -1, -2)  # type: ignore[no-any-return]
-
-    def dot(self, other: Any) -> Tensor:
-        """The product of two vectors, a 0-d tensor, or of two matrices.
-
-        Raises:
-            ValueError: the two are neither both vectors nor both matrices, or their sizes differ.
-        """
-        if (self.ndim, np.ndim(other)) not in ((1, 1), (2, 2)):
-            raise ValueError(f"dot: {self.shape} and {np.shape(other)}; needs two vectors or two matrices, else use @")
-        return ops.matmul(self, other)  # type: ignore[no-any-return]
-
-    def astype(self, dtype: Any) -> Tensor:
-        """The values converted; the tensor itself if it has that dtype already."""
-        return self if self.dtype == dtype else ops.astype(self, dtype)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        return _untracked(np.argmax(self._data, axis=axis, keepdims=keepdims))
-
-    def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        return _untracked(np.argmin(self._data, axis=axis, keepdims=keepdims))
-
-    def all(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return _untracked(np.all(self._data, axis=axis, keepdims=keepdims))
-
-    def any(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return _untracked(np.any(self._data, axis=axis, keepdims=keepdims))
-
-    # ---- text and copies
-
-    def __repr__(self) -> str:
-        values = np.array2string(self._data, separator=", ", prefix=f"{type(self).__name__}(")
-        plain = self.dtype in ((np.float64,) if self.size == 0 else (np.float64, np.int64, np.bool_))
-        notes = [] if plain else [f"dtype={self.dtype}"]
-        if 0 in self.shape or self.size > np.get_printoptions()["threshold"]:  # not to be seen in the values
-            notes.append(f"shape={self.shape}")
-        if self._node is not None:
-            notes.append(f"op={_node(self._node).op.name}")
-        elif self._requires_grad:
-            notes.append("requires_grad=True")
-        return f"{type(self).__name__}({', '.join([values, *notes])})"
-
-    def __str__(self) -> str:
-        return str(self._data)
-
-    def _described(self) -> str:
-        origin = f", computed by {_node(self._node).op.name}" if self._node is not None else ""
-        return f"{type(self).__name__} of shape {self.shape}, dtype {self.dtype}{origin}"
+    # ---- copies
 
     def __copy__(self) -> Self:
         return self.__deepcopy__({})
@@ -544,15 +350,18 @@ class Tensor(Operators):
         self._changed = [0]
 
 
-def plain_index(index: Any, copy: bool = False) -> Any:
-    """An index with the arrays of its Tensors; copies of all arrays, for who keeps it."""
-    if isinstance(index, Tensor):
-        index = index._data
-    if isinstance(index, np.ndarray):
-        return index.copy() if copy else index
-    if isinstance(index, tuple | list):
-        return type(index)(plain_index(i, copy) for i in index)
-    return index
+class HookHandle:
+    """What `register_hook` returns: `remove()` takes the hook away, also a second time."""
+
+    _keys = itertools.count()
+
+    def __init__(self, hooks: dict[int, Callable[[Any], Any]], hook: Callable[[Any], Any]) -> None:
+        self._hooks = hooks
+        self._key = next(self._keys)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self._key, None)
 
 
 def _ancestors(t: Tensor) -> tuple[list[Node], list[Tensor]]:
@@ -569,51 +378,3 @@ def _ancestors(t: Tensor) -> tuple[list[Node], list[Tensor]]:
         elif isinstance(x, Tensor) and x._requires_grad:
             leaves[x] = None
     return list(nodes), list(leaves)
-
-
-def shared_counter(data: Iterable[Any], *values: np.ndarray) -> list[int]:
-    """The change counter for values: that of the tensor whose memory they share, or a new one."""
-    for x in data:
-        if isinstance(x, Tensor):
-            for y in values:
-                if x._data is y or (y.base is not None and np.may_share_memory(x._data, y)):
-                    return x._changed
-    return [0]
-
-
-def _touch(written: Iterable[Any]) -> None:
-    for t in written:
-        if isinstance(t, Tensor):
-            t.touch()
-
-
-def _wrapped(result: Any, args: Any) -> Any:
-    """What a NumPy function without an op returned, as untracked Tensors where it is arrays."""
-    if isinstance(result, np.ndarray | np.generic):
-        t = Tensor(result, ensure_writable=False)
-        nested = [x for arg in args for x in (arg if isinstance(arg, tuple | list) else (arg,))]
-        t._changed = shared_counter(nested, t._data)
-        return t
-    if result.__class__ in (tuple, list):
-        return result.__class__(_wrapped(part, args) for part in result)
-    return result
-
-
-def _untracked(array: Any) -> Tensor:
-    return Tensor(array) if array is not NotImplemented else array
-
-
-def _node(target: Node | Part) -> Node:
-    return target.node if isinstance(target, Part) else target
-
-
-def _unwrapped(x: Any, what: str) -> Any:
-    """Nested arguments with the arrays of their tensors; a tracked one is refused."""
-    if isinstance(x, Tensor):
-        x._refuse_cut(what)
-        return x._data
-    if isinstance(x, tuple | list):
-        return type(x)(_unwrapped(item, what) for item in x)
-    if isinstance(x, dict):
-        return {key: _unwrapped(item, what) for key, item in x.items()}
-    return x
