@@ -19,7 +19,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..op import op
-from ..registry import composed
+from ..registry import NUMPY, composed
 from ..tensor import Tensor
 from .elementwise import abs as abs_
 from .elementwise import positive, square
@@ -461,7 +461,7 @@ def _qr_vjp(gQ, gR, a, Q, R):
     return np.concatenate([da, np.matmul(conj(Q), g_rest)], axis=-1) if rest.shape[-1] else da
 
 
-matrix_rank = untracked(np.linalg.matrix_rank)
+matrix_rank = NUMPY[np.linalg.matrix_rank] = untracked(np.linalg.matrix_rank)
 
 
 # ---- NumPy's functions give their values names: np.linalg.eigh(t).eigenvalues. The operations give plain tuples.

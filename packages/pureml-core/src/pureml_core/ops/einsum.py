@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from ..op import op
-from ..registry import composed
+from ..registry import NUMPY, composed
 from .untracked import untracked
 
 __all__ = ["einsum", "einsum_path"]
@@ -96,4 +96,4 @@ def _explicit(subscripts, shapes, last):
     return *terms[:last], *terms[last + 1 :], terms[last], output.replace("...", "".join(spare))
 
 
-einsum_path = untracked(np.einsum_path)
+einsum_path = NUMPY[np.einsum_path] = untracked(np.einsum_path)
