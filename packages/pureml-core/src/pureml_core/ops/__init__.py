@@ -8,28 +8,64 @@ from ..operators import ops as _ops
 from . import elementwise as _elementwise
 from . import reduce as _reduce
 from . import linalg as _linalg
+from . import einsum as _einsum
+from . import norms as _norms
+from . import decomposition as _decomposition
 from . import shape as _shape
 from . import index as _index
 from . import joining as _joining
 from . import padding as _padding
 from . import window as _window
 from . import softmax as _softmax
+from . import cumulative as _cumulative
+from . import nan as _nan
+from . import sort as _sort
+from . import statistics as _statistics
+from . import difference as _difference
 from . import fourier as _fourier
 from . import untracked as _untracked
 from .elementwise import *
 from .reduce import *
 from .linalg import *
+from .einsum import *
+from .norms import *
+from .decomposition import *
 from .shape import *
 from .index import *
 from .joining import *
 from .padding import *
 from .window import *
 from .softmax import *
+from .cumulative import *
+from .nan import *
+from .sort import *
+from .statistics import *
+from .difference import *
 from .fourier import *
 from .untracked import *
 
 
 if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without __all__ they see every name
-    _TOPICS = (_elementwise, _reduce, _linalg, _shape, _index, _joining, _padding, _window, _softmax, _fourier, _untracked)
+    _TOPICS = (
+        _elementwise,
+        _reduce,
+        _linalg,
+        _einsum,
+        _norms,
+        _decomposition,
+        _shape,
+        _index,
+        _joining,
+        _padding,
+        _window,
+        _softmax,
+        _cumulative,
+        _nan,
+        _sort,
+        _statistics,
+        _difference,
+        _fourier,
+        _untracked,
+    )
     __all__ = sorted(name for topic in _TOPICS for name in topic.__all__)
     vars(_ops).update({name: globals()[name] for name in __all__})  # operators and methods of Tensor lead here
