@@ -31,6 +31,8 @@ def sliding(x, size, axes=None):
     return np.lib.stride_tricks.sliding_window_view(x, size, axis=axes)
 
 
+TAPS = [(np.array([0, 2, 2, 0]), np.array([0.5, 1.0, 0.0, 2.0])), (np.array([1, 2, 0, 2]), None)]
+
 RESIZED = [
     {"size": 7},
     {"size": 2},
@@ -60,14 +62,13 @@ CASES = [
     case("interpolate", n(1), size=3, mode="linear"),
     case("interpolate", n(0, 2), size=3, mode="linear"),
     case("interpolate", c(4), size=3, mode="linear"),
-    case("weighted_take", n(2, 3), taps=[(np.array([0, 0, 2]), np.array([0.5, 1.0, 2.0]))], n=3, axis=1),
-    case("weighted_put", n(3, 2), taps=[(np.array([0, 2, 2]), np.array([0.5, 1.0, 2.0]))], n=4, axis=0),
+    case("weighted_take", n(2, 3), taps=TAPS, axis=1),
 ]
 
 ERRORS = [
     Error("unfold", (n(2, 4),), {"size": 5}, ValueError, "unfold: a window of 5.*spans 5, more than the 4 of axis 1"),
     Error("unfold", (n(4),), {"size": 3, "dilation": 2}, ValueError, "spans 5"),
-    Error("unfold", (n(4),), {"size": (2, 2)}, ValueError, "windows of 2 axes"),
+    Error("unfold", (n(4),), {"size": (2, 2)}, ValueError, r"size=\(2, 2\) for 2 axes"),
     Error("unfold", (n(4),), {"size": 2, "stride": 0}, ValueError, "at least 1"),
     Error(
         "unfold", (n(4, 4),), {"size": (2, 2), "stride": (1, 1, 1)}, ValueError, "3 values for stride, needed 1 or 2"
@@ -78,6 +79,7 @@ ERRORS = [
     Error("interpolate", (n(4),), {"size": 2, "scale": 2}, ValueError, "give one of the two"),
     Error("interpolate", (n(4),), {"size": 2, "mode": "cubic"}, ValueError, "mode='cubic'"),
     Error("interpolate", (n(4),), {"size": 2, "align_corners": True}, ValueError, "align_corners=True"),
+    Error("interpolate", (n(4),), {"size": 2.5}, TypeError, "integer"),
     Error("interpolate", (n(4),), {"size": 0}, ValueError, "4 entries along axis 0"),
-    Error("interpolate", (n(4),), {"size": (2, 2)}, ValueError, "2 axes of an array"),
+    Error("interpolate", (n(4),), {"size": (2, 2)}, ValueError, r"size=\(2, 2\) for 2 axes"),
 ]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..op import op
 from ..registry import composed
-from .elementwise import add, multiply
+from ..tensor import Tensor
 from .padding import pad
 from .shape import flip, roll
 
@@ -260,7 +260,7 @@ def correlate(a, v, mode="valid"):
 @composed(np.polyval)
 def polyval(p, x):
     """The polynomial p₀ xⁿ⁻¹ + ... + pₙ₋₂ x + pₙ₋₁ at every x, by Horner's rule."""
-    y = np.zeros_like(x)
+    y = Tensor(np.zeros(np.shape(x), np.result_type(x)))
     for coefficient in p:
-        y = add(multiply(y, x), coefficient)
+        y = y * x + coefficient
     return y

@@ -252,9 +252,13 @@ def repeat(x, /, repeats, axis=None):
     y = np.repeat(x, repeats, axis)
 
     def vjp(g):  # every entry receives the gradients of all its copies
-        if np.size(repeats) == 1:
-            r = int(np.reshape(repeats, ()))
-            copies = np.sum(np.reshape(g, (*shape[: along + 1], r, *shape[along + 1 :])), axis=along + 1)
+        if np.size(repeats) == 1:  # products with ones: faster than a sum over a short axis
+            outer, r, inner = math.prod(shape[: along + 1]), int(np.reshape(repeats, ())), math.prod(shape[along + 1 :])
+            ones = np.ones(r, g.dtype)
+            if inner == 1:
+                copies = np.matmul(np.reshape(g, (outer, r)), ones)
+            else:
+                copies = np.matmul(ones, np.reshape(g, (outer, r, inner)))
         else:
             copies = scatter_add(g, _at(along, np.repeat(np.arange(shape[along]), repeats)), shape)
         return np.reshape(copies, old)

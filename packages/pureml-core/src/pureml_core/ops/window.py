@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import operator
 
 import numpy as np
 
@@ -95,14 +96,7 @@ def _fold(y, shape, grid):
 
 def _grid(name, shape, size, stride, dilation, axes):
     """(axis, number of windows m, size k, stride, dilation) of each windowed axis."""
-    if axes is None:
-        size = _integers(size)
-        axes = range(len(shape) - len(size), len(shape))
-        if len(size) > len(shape):
-            raise ValueError(f"{name}: windows of {len(size)} axes over an array of shape {shape}")
-    else:
-        axes = _axes(name, axes, len(shape))
-        size = _one_each(name, "size", size, len(axes))
+    axes, size = _along(name, "size", size, axes, shape)
     strides = _one_each(name, "stride", stride, len(size))
     dilations = _one_each(name, "dilation", dilation, len(size))
     if min((*size, *strides, *dilations), default=1) < 1:
@@ -126,22 +120,29 @@ def _shape_of_windows(shape, grid):
     return (*outer, *(k for _, _, k, _, _ in grid))
 
 
-def _integers(x):
-    return tuple(np.atleast_1d(x).tolist())
-
-
-def _axes(name, axes, ndim):
-    axes = _integers(axes)
+def _along(name, what, x, axes, shape):
+    """(axes, one number for each): by default the last axes, as many as there are numbers."""
+    ndim = len(shape)
+    if axes is None:
+        values = _numbers(x)
+        if len(values) > ndim:
+            raise ValueError(f"{name}: {what}={values} for {len(values)} axes, given {ndim}: {shape}")
+        return range(ndim - len(values), ndim), values
+    axes = _numbers(axes)
     if any(not -ndim <= axis < ndim for axis in axes) or len({axis % ndim for axis in axes}) != len(axes):
-        raise ValueError(f"{name}: axes={axes} of {ndim}; give different ones from {-ndim} to {ndim - 1}")
-    return tuple(axis % ndim for axis in axes)
+        raise ValueError(f"{name}: axes={axes} of {shape}; give different ones from {-ndim} to {ndim - 1}")
+    return [axis % ndim for axis in axes], _one_each(name, what, x, len(axes))
 
 
 def _one_each(name, what, x, count):
-    values = _integers(x)
+    values = _numbers(x)
     if len(values) not in (1, count):
         raise ValueError(f"{name}: {len(values)} values for {what}, needed 1 or {count}, one for each axis")
     return values * (count if len(values) == 1 else 1)
+
+
+def _numbers(x):
+    return tuple(np.atleast_1d(x).tolist())
 
 
 def _sliding_window_view(x, window_shape, axis=None):
@@ -167,7 +168,8 @@ def interpolate(x, /, size=None, scale=None, mode="nearest", align_corners=False
     Args:
         size: (m₁, m₂, ...), or an integer for one axis (for each of `axes` if they are given); or instead
         scale: the factors: m = ⌊n · scale⌋, and 1/scale in place of n/m.
-        mode: "nearest", entry ⌊i n/m⌋, or "linear": between the two neighbours along each axis (bilinear, trilinear).
+        mode: "nearest", entry ⌊i n/m⌋, or "linear": between the two neighbours along each axis (bilinear, trilinear);
+            an axis that keeps its length keeps its values.
         align_corners: of "linear" only.
         axes: to resample; by default the last ones, as many as `size` or `scale` has.
 
@@ -181,71 +183,66 @@ def interpolate(x, /, size=None, scale=None, mode="nearest", align_corners=False
             f'interpolate: mode={mode!r}, align_corners={align_corners}; give "nearest", or "linear" with or without'
         )
     shape = np.shape(x)
-    given = _integers(size if scale is None else scale)
-    if axes is None:
-        axes = tuple(range(len(shape) - len(given), len(shape)))
-        if len(given) > len(shape):
-            raise ValueError(f"interpolate: {len(given)} axes of an array of shape {shape}")
-    else:
-        axes = _axes("interpolate", axes, len(shape))
-        given = _one_each("interpolate", "size" if scale is None else "scale", given, len(axes))
-    for axis, value in zip(axes, given, strict=True):
-        n = shape[axis]
-        m = value if scale is None else math.floor(n * value)
+    what, given = ("size", size) if scale is None else ("scale", scale)
+    for axis, value in zip(*_along("interpolate", what, given, axes, shape), strict=True):
+        n, m = shape[axis], operator.index(value) if scale is None else math.floor(shape[axis] * value)
         if n < 1 or m < 1:
             raise ValueError(f"interpolate: {n} entries along axis {axis} of {shape} to {m}; both must be at least 1")
-        step = n / m if scale is None else 1 / value
-        taps = _nearest(n, m, step) if mode == "nearest" else _linear(n, m, step, align_corners)
-        x = weighted_take(x, taps, n, axis)
+        factor = None if scale is None else value
+        taps = _nearest(n, m, factor) if mode == "nearest" else _linear(n, m, factor, align_corners)
+        x = weighted_take(x, taps, axis)
     return x
 
 
-def _nearest(n, m, step):
-    """[(index, weight)]: one entry each. In single precision, as PyTorch, whose choice at exact halves is kept so."""
-    place = np.floor(np.arange(m, dtype=np.float32) * np.float32(step)).astype(int)
-    return [(np.minimum(place, n - 1), None)]
-
-
-def _linear(n, m, step, align_corners):
-    """[(index, weight), (index, weight)]: the neighbours on both sides."""
+def _nearest(n, m, scale):
+    """One tap."""
     i = np.arange(m)
-    place = i * ((n - 1) / max(m - 1, 1)) if align_corners else np.maximum((i + 0.5) * step - 0.5, 0)
+    return [(i * n // m if scale is None else np.minimum((i / scale).astype(int), n - 1), None)]
+
+
+def _linear(n, m, scale, align_corners):
+    """Two taps, the neighbours on both sides."""
+    i = np.arange(m)
+    if align_corners or n == m:
+        place = i * ((n - 1) / max(m - 1, 1))
+    else:
+        place = np.maximum((i + 0.5) * (n / m if scale is None else 1 / scale) - 0.5, 0)
     left = np.minimum(place.astype(int), n - 1)
-    weight = np.clip(place - left, 0, 1)
+    weight = np.minimum(place - left, 1)
     return [(left, 1 - weight), (np.minimum(left + 1, n - 1), weight)]
 
 
 @op(linear=True)
-def weighted_take(x, /, taps, n, axis):
-    """yᵢ = Σₜ wₜᵢ x[indexₜᵢ] along one axis of n entries, for pairs (index, weights) of ascending indices."""
-    return _weighted_take(x, taps, axis), lambda g: weighted_put(g, taps, n, axis)
-
-
-@op(linear=True)
-def weighted_put(y, /, taps, n, axis):
-    """The adjoint of `weighted_take`: x[indexₜᵢ] += wₜᵢ yᵢ along one axis, which becomes n long."""
-    return _weighted_put(y, taps, n, axis), lambda g: weighted_take(g, taps, n, axis)
+def weighted_take(x, /, taps, axis):
+    """yᵢ = Σₜ wₜᵢ x[indexₜᵢ] along one axis: a sparse matrix times x, given as taps (index, w); None for ones."""
+    n = np.shape(x)[axis]
+    return _weighted_take(x, taps, axis), lambda g: weighted_take(g, _transposed(taps, n), axis)
 
 
 @kernel
 def _weighted_take(x, taps, axis):
-    parts = [_weighted(np.take(x, index, axis), weights, axis) for index, weights in taps]
-    for part in parts[1:]:
-        parts[0] += part
-    return parts[0]
-
-
-@kernel
-def _weighted_put(y, taps, n, axis):
-    x = np.zeros((*y.shape[:axis], n, *y.shape[axis + 1 :]), y.dtype)
-    for index, weights in taps:
-        starts = np.flatnonzero(np.diff(index, prepend=-1))  # of the runs of one index
-        x[(slice(None),) * axis + (index[starts],)] += np.add.reduceat(_weighted(y, weights, axis), starts, axis)
-    return x
-
-
-def _weighted(x, weights, axis):
-    if weights is None:
-        return x
+    y = None
     precision = np.finfo(x.dtype).dtype if x.dtype.kind in "fc" else np.float64
-    return x * weights.astype(precision).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+    for index, weights in taps:
+        part = np.take(x, index, axis)
+        if weights is not None:
+            weights = weights.astype(precision).reshape((-1,) + (1,) * (x.ndim - axis - 1))
+            part = np.multiply(part, weights, out=part if part.dtype.kind in "fc" else None)
+        y = part if y is None else np.add(y, part, out=y)
+    return y
+
+
+def _transposed(taps, n):
+    """The taps of the transposed matrix: for each of the n columns all its entries, filled up with zeros."""
+    rows = np.concatenate([np.arange(len(index)) for index, _ in taps])
+    columns = np.concatenate([index for index, _ in taps])
+    weights = np.concatenate([np.ones(len(index)) if w is None else w for index, w in taps])
+    rows, columns, weights = rows[weights != 0], columns[weights != 0], weights[weights != 0]
+    order = np.argsort(columns, kind="stable")
+    rows, columns, weights = rows[order], columns[order], weights[order]
+    count = np.bincount(columns, minlength=n)
+    rank = np.arange(len(columns)) - np.repeat(np.cumsum(count) - count, count)  # of an entry within its column
+    index = np.zeros((max(count.max(), 1), n), int)
+    w = np.zeros(index.shape)
+    index[rank, columns], w[rank, columns] = rows, weights
+    return list(zip(index, w, strict=True))
