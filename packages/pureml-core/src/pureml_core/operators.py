@@ -1,9 +1,16 @@
-"""The operators and methods of Tensor that do nothing but lead to an operation."""
+"""The operators of Tensor."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .base import TensorBase
+from .mode import recording
+from .registry import NUMPY
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -12,8 +19,8 @@ if TYPE_CHECKING:
 ops: Any = SimpleNamespace()
 
 
-class Operators:
-    """Arithmetic, reductions and changes of shape, named as in NumPy. See the operation of the same name."""
+class Operators(TensorBase):
+    """Arithmetic, comparison and indexing."""
 
     __slots__ = ()
 
@@ -62,48 +69,176 @@ class Operators:
     def __abs__(self) -> Tensor:
         return ops.abs(self)  # type: ignore[no-any-return]
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.sum(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    # ---- led by NumPy's protocol: to an operation, to NumPy for untracked tensors, or refused
 
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.mean(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    def __floordiv__(self, other: Any) -> Tensor:
+        return _led(np.floor_divide, self, other)  # type: ignore[no-any-return]
 
-    def max(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.max(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return _led(np.floor_divide, other, self)  # type: ignore[no-any-return]
 
-    def min(self, axis: Any = None, keepdims: bool = False) -> Tensor:
-        return ops.min(self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+    def __mod__(self, other: Any) -> Tensor:
+        return _led(np.remainder, self, other)  # type: ignore[no-any-return]
 
-    def reshape(self, *shape: Any) -> Tensor:
-        """The same values in another shape, given as integers or one sequence; -1 stands for what is left."""
-        return ops.reshape(self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+    def __rmod__(self, other: Any) -> Tensor:
+        return _led(np.remainder, other, self)  # type: ignore[no-any-return]
 
-    def transpose(self, *axes: Any) -> Tensor:
-        """The axes permuted, or reversed when none are given, as in NumPy."""
-        order = axes[0] if len(axes) == 1 else axes or None
-        return ops.transpose(self, order)  # type: ignore[no-any-return]
+    def __lshift__(self, other: Any) -> Tensor:
+        return _led(np.left_shift, self, other)  # type: ignore[no-any-return]
 
-    def swapaxes(self, axis1: int, axis2: int) -> Tensor:
-        return ops.swapaxes(self, axis1, axis2)  # type: ignore[no-any-return]
+    def __rlshift__(self, other: Any) -> Tensor:
+        return _led(np.left_shift, other, self)  # type: ignore[no-any-return]
 
-    def general_transpose(self, order: Any) -> Tensor:
-        """The axes in the order given."""
-        return self.transpose(order)
+    def __rshift__(self, other: Any) -> Tensor:
+        return _led(np.right_shift, self, other)  # type: ignore[no-any-return]
 
-    def unsqueeze(self, dim: Any) -> Tensor:
-        """A new axis of size 1 at position `dim` of the result."""
-        return ops.expand_dims(self, dim)  # type: ignore[no-any-return]
+    def __rrshift__(self, other: Any) -> Tensor:
+        return _led(np.right_shift, other, self)  # type: ignore[no-any-return]
 
-    def squeeze(self, axis: Any = None) -> Tensor:
-        return ops.squeeze(self, axis)  # type: ignore[no-any-return]
+    def __and__(self, other: Any) -> Tensor:
+        return _led(np.bitwise_and, self, other)  # type: ignore[no-any-return]
 
-    def flatten(self, *, keep_batch: bool = True, sample_ndim: int | None = None) -> Tensor:
-        """Merge axes into one.
+    def __rand__(self, other: Any) -> Tensor:
+        return _led(np.bitwise_and, other, self)  # type: ignore[no-any-return]
 
-        With `sample_ndim=k` the last k axes (0: nothing). Otherwise all but the first, the batch; all of them for
-        `keep_batch=False`.
+    def __or__(self, other: Any) -> Tensor:
+        return _led(np.bitwise_or, self, other)  # type: ignore[no-any-return]
 
-        Raises:
-            ValueError: `sample_ndim` is negative or larger than the number of axes.
-        """
-        return ops.flatten(self, keep_batch=keep_batch, sample_ndim=sample_ndim)  # type: ignore[no-any-return]
+    def __ror__(self, other: Any) -> Tensor:
+        return _led(np.bitwise_or, other, self)  # type: ignore[no-any-return]
+
+    def __xor__(self, other: Any) -> Tensor:
+        return _led(np.bitwise_xor, self, other)  # type: ignore[no-any-return]
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return _led(np.bitwise_xor, other, self)  # type: ignore[no-any-return]
+
+    def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
+        return other // self, other % self
+
+    def __invert__(self) -> Tensor:
+        return _led(np.invert, self)  # type: ignore[no-any-return]
+
+    # ---- augmented assignment
+
+    def __iadd__(self, other: Any) -> Any:
+        return self._in_place(np.add, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self._in_place(np.subtract, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self._in_place(np.multiply, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self._in_place(np.divide, other)
+
+    def __ifloordiv__(self, other: Any) -> Any:
+        return self._in_place(np.floor_divide, other)
+
+    def __imod__(self, other: Any) -> Any:
+        return self._in_place(np.remainder, other)
+
+    def __ipow__(self, other: Any) -> Any:
+        return self._in_place(np.power, other)
+
+    def __imatmul__(self, other: Any) -> Any:
+        return self._in_place(np.matmul, other)
+
+    def __ilshift__(self, other: Any) -> Any:
+        return self._in_place(np.left_shift, other)
+
+    def __irshift__(self, other: Any) -> Any:
+        return self._in_place(np.right_shift, other)
+
+    def __iand__(self, other: Any) -> Any:
+        return self._in_place(np.bitwise_and, other)
+
+    def __ior__(self, other: Any) -> Any:
+        return self._in_place(np.bitwise_or, other)
+
+    def __ixor__(self, other: Any) -> Any:
+        return self._in_place(np.bitwise_xor, other)
+
+    def _in_place(self, ufunc: np.ufunc, other: Any) -> Any:
+        """Augmented assignment: in place and counted where no history can be hurt, else a new tensor."""
+        tracked = recording()[0] and (self._requires_grad or (isinstance(other, TensorBase) and other._requires_grad))
+        if self._node is not None or (tracked and not self._requires_grad):
+            return NUMPY.get(ufunc, ufunc)(self, other)
+        if tracked:
+            raise RuntimeError(
+                f"{self._described()} is a leaf that requires a gradient: changing it in place cannot be recorded; "
+                "write it out (w = w + x), or change it under no_grad, as the optimizers do"
+            )
+        ufunc(self._data, other._data if isinstance(other, TensorBase) else other, out=self._data)
+        self.touch()
+        return self
+
+    # ---- comparison: elementwise and untracked; the hash is by identity
+
+    __hash__ = object.__hash__
+
+    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
+        return self._plain(self._data == _array(other))
+
+    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
+        return self._plain(self._data != _array(other))
+
+    def __lt__(self, other: Any) -> Tensor:
+        return self._plain(self._data < _array(other))
+
+    def __le__(self, other: Any) -> Tensor:
+        return self._plain(self._data <= _array(other))
+
+    def __gt__(self, other: Any) -> Tensor:
+        return self._plain(self._data > _array(other))
+
+    def __ge__(self, other: Any) -> Tensor:
+        return self._plain(self._data >= _array(other))
+
+    eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
+
+    # ---- indexing
+
+    def __len__(self) -> int:
+        return len(self._data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError("iteration over a 0-d tensor; use .item() for its number")
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return ops.getitem(self, plain_index(index, copy=self._requires_grad))  # type: ignore[no-any-return]
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        tracked = self._requires_grad or (isinstance(value, TensorBase) and value._requires_grad)
+        if self._node is not None or (tracked and recording()[0]):
+            raise RuntimeError(
+                f"{self._described()}: x[index] = value cannot be recorded; make a new tensor with "
+                "where(mask, value, x), or write into a leaf under no_grad"
+            )
+        self._data[plain_index(index)] = value._data if isinstance(value, TensorBase) else value
+        self.touch()
+
+
+def plain_index(index: Any, copy: bool = False) -> Any:
+    """An index with the arrays of its Tensors; copies of all arrays, for who keeps it."""
+    if isinstance(index, TensorBase):
+        index = index._data
+    if isinstance(index, np.ndarray):
+        return index.copy() if copy else index
+    if isinstance(index, tuple | list):
+        return type(index)(plain_index(i, copy) for i in index)
+    return index
+
+
+def _led(ufunc: Any, *args: Any) -> Any:
+    return ufunc(*args)
+
+
+def _array(x: Any) -> Any:
+    return x._data if isinstance(x, TensorBase) else x

@@ -1,0 +1,57 @@
+"""What the parts of Tensor know of it: the array, where it comes from, and how it is called in messages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .history import Node, Part
+
+if TYPE_CHECKING:
+    from .tensor import Tensor
+
+
+class TensorBase:
+    """The fields of a Tensor, and nothing that computes. Only Tensor and its subclasses have instances."""
+
+    __slots__ = ()
+
+    _data: np.ndarray
+    _node: Node | Part | None  # what computed it; None for a leaf
+    _requires_grad: bool
+    _changed: list[int]  # the counter of changes to its memory
+
+    if TYPE_CHECKING:
+
+        def touch(self) -> None: ...
+
+        def _refuse_cut(self, what: str) -> None: ...
+
+        def _plain(self, array: Any) -> Tensor: ...
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        return self._data.size
+
+    def _described(self) -> str:
+        """The tensor in an error message."""
+        return f"{type(self).__name__} of shape {self.shape}, dtype {self.dtype}{self._origin(', computed by ')}"
+
+    def _origin(self, before: str) -> str:
+        """The operation that computed it, after `before`; nothing for a leaf."""
+        if self._node is None:
+            return ""
+        return before + (self._node.node if isinstance(self._node, Part) else self._node).op.name
