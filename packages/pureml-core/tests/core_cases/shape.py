@@ -11,6 +11,11 @@ def joining(f):
     return lambda *xs, **settings: f(xs, **settings)
 
 
+def reshaped(x, shape):
+    """np.reshape, whose keyword is `newshape` until NumPy 2.1."""
+    return np.reshape(x, shape)
+
+
 def unstacked(x, axis=0):
     """np.unstack, which NumPy has since 2.1, in its own words."""
     return tuple(np.moveaxis(x, axis, 0)) if isinstance(x, np.ndarray) else pm.unstack(x, axis=axis)
@@ -35,11 +40,13 @@ ZEROS = np.array([0.0, 0.0, 1.5, 0.0, -2.0, 0.0])
 PADDED = np.pad(n(2, 3), ((1, 2), (0, 1)))
 
 RESHAPED = [
-    case("reshape", n(2, 3, 4), shape=(4, -1)),
-    Case("reshape", (n(2, 3, 4),), {"shape": (4, 6)}, through=lambda reshape, x, shape: reshape(x, shape, "F")),
-    case("reshape", n(), shape=(1, 1)),
-    case("reshape", n(0, 3), shape=(3, 0)),
-    case("reshape", c(2, 2), shape=4),
+    *[
+        Case("reshape", (x,), {"shape": shape}, numpy=reshaped)
+        for x, shape in [(n(2, 3, 4), (4, -1)), (n(), (1, 1)), (n(0, 3), (3, 0)), (c(2, 2), 4)]
+    ],
+    Case(
+        "reshape", (n(2, 3),), {"shape": (6,)}, through=lambda reshape, x, shape: reshape(x, shape, "F"), numpy=reshaped
+    ),
     case("flatten", n(2, 3, 4)),
     case("flatten", n(2, 3, 4), keep_batch=False),
     case("flatten", n(2, 3, 4), sample_ndim=2),
