@@ -11,6 +11,7 @@ from . import linalg as _linalg
 from . import einsum as _einsum
 from . import norms as _norms
 from . import decomposition as _decomposition
+from . import inverse as _inverse
 from . import shape as _shape
 from . import index as _index
 from . import joining as _joining
@@ -30,6 +31,7 @@ from .linalg import *
 from .einsum import *
 from .norms import *
 from .decomposition import *
+from .inverse import *
 from .shape import *
 from .index import *
 from .joining import *
@@ -53,6 +55,7 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
         _einsum,
         _norms,
         _decomposition,
+        _inverse,
         _shape,
         _index,
         _joining,

@@ -66,7 +66,7 @@ def _vjp(subscripts, xs, k):
 
 def _worthwhile(xs):
     """Whether to let NumPy order the products and use BLAS for them: it takes longer to decide than small ones do."""
-    return len(xs) > 1 and math.prod(x.size for x in xs) > 1 << 21
+    return len(xs) > 1 and math.prod(np.size(x) for x in xs) > 1 << 21
 
 
 def _as_text(operands):

@@ -125,8 +125,8 @@ def tensordot(a, b, /, axes=2):
     The result has the other axes of a, then those of b.
     """
     of_a, of_b = _paired(np.shape(a), np.shape(b), axes)
-    rest_a = [i for i in range(a.ndim) if i not in of_a]
-    rest_b = [i for i in range(b.ndim) if i not in of_b]
+    rest_a = [i for i in range(np.ndim(a)) if i not in of_a]
+    rest_b = [i for i in range(np.ndim(b)) if i not in of_b]
     split = len(rest_a)  # g has the axes rest_a, rest_b
 
     def vjp_a(g):  # sum over what b brought; left are rest_a and the partners of b's axes, in the order of b

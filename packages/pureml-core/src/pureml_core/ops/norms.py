@@ -4,10 +4,11 @@ import numpy as np
 
 from ..op import op
 from ..registry import composed
-from .decomposition import inv, svdvals
+from .decomposition import svdvals
 from .elementwise import abs as abs_
 from .elementwise import divide, multiply
 from .elementwise import where as where_
+from .inverse import inv
 from .linalg import conj
 from .reduce import max as max_
 from .reduce import min as min_
