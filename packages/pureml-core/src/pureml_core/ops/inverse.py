@@ -2,7 +2,7 @@
 
 Sources: Giles 2008, "Collected matrix derivative results for forward and reverse mode algorithmic differentiation";
 Golub & Pereyra 1973, "The differentiation of pseudo-inverses and nonlinear least squares problems". The formulas hold
-for complex matrices as well (see `backward.py`): T transposes, and the adjoint H is part of a function's own definition.
+for complex matrices as well (see `backward.py`): T transposes; the adjoint H is part of a function's own definition.
 """
 
 import math
