@@ -26,7 +26,7 @@ def untracked(f):
             return out
         return _tensors(values)
 
-    if f.__module__.startswith("numpy") or isinstance(f, np.ufunc):
+    if isinstance(f, np.ufunc) or f.__module__.startswith("numpy"):
         call.__doc__ = f"np.{f.__name__} on the values of Tensors; it has no gradient."
         call.__module__ = __name__
     return call
