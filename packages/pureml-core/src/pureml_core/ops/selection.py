@@ -89,19 +89,22 @@ def clipped(x, low, high, /):
     """min(max(x, low), high), elementwise; a limit may be None. See `clip`."""
     if low is None and high is None:
         return np.positive(x), lambda g: g, None, None
-
-    def below():
-        return False if low is None else x < low if high is None else (x < low) & (low <= high)
-
-    def above():
-        return False if high is None else x > high if low is None else (x > high) | (low > high)
-
     return (
         np.clip(x, low, high),
-        lambda g: masked(g, np.logical_not(below() | above())),
-        lambda g: masked(g, below()),
-        lambda g: masked(g, above()),
+        lambda g: masked(g, np.logical_not(np.logical_or(*_beyond(x, low, high)))),
+        lambda g: masked(g, _beyond(x, low, high)[0]),
+        lambda g: masked(g, _beyond(x, low, high)[1]),
     )
+
+
+def _beyond(x, low, high):
+    """Where the lower limit is the value, and where the higher one is: everywhere, if it is below the other."""
+    if low is None:
+        return False, x > high
+    if high is None:
+        return x < low, False
+    crossed = low > high
+    return (x < low) & np.logical_not(crossed), (x > high) | crossed
 
 
 @op(numpy=np.where, bind=lambda condition, a=None, b=None: ((condition, a, b), {}))
