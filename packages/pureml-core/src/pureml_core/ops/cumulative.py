@@ -76,7 +76,7 @@ def linear_recurrence(a, b, /):
 
 @kernel
 def _linear_recurrence(a, b):
-    y = np.array(b)
+    y = np.array(b, np.result_type(a, b))
     for t in range(1, len(y)):
         y[t] += a[t] * y[t - 1]
     return y

@@ -15,7 +15,6 @@ __all__ = ["diff", "ediff1d", "gradient", "trapezoid"]
 @op(linear=True)
 def difference(x, /, axis=-1):
     """Differences of neighbours along `axis`: yᵢ = xᵢ₊₁ - xᵢ."""
-
     shape = np.shape(x)
 
     def vjp(g):  # dL/dxᵢ = gᵢ₋₁ - gᵢ, with 0 beyond the ends
@@ -54,7 +53,7 @@ def _slice_of(x, end, axis):
     if np.ndim(end):
         return end
     if isinstance(end, int | float | complex):
-        end = np.asarray(end, np.result_type(np.zeros_like(x).dtype, end))
+        end = np.asarray(end, np.result_type(np.zeros_like(x, shape=()).dtype, end))
     shape = np.shape(x)
     return broadcast_to(end, [1 if i == axis % len(shape) else n for i, n in enumerate(shape)])
 

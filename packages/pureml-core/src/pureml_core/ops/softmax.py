@@ -11,14 +11,12 @@ from .reduce import widen
 
 __all__ = ["log_softmax", "logsumexp", "softmax"]
 
-SHORT = 32  # NumPy reduces a last axis of up to about this length faster when it is made the first
-
 
 @op
 def softmax(x, /, axis=-1):
-    """yᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`."""
+    """Softmax, the distribution that is proportional to e^x along `axis`: yᵢ = e^xᵢ / Σⱼ e^xⱼ."""
     y = _softmax(x, axis)
-    return y, lambda g: y * (g - np.sum(g * y, axis=axis, keepdims=True))  # dL/dxᵢ = yᵢ (gᵢ - Σⱼ gⱼ yⱼ)
+    return y, lambda g: y * (g - _sum(g * y, axis))  # dL/dxᵢ = yᵢ (gᵢ - Σⱼ gⱼ yⱼ)
 
 
 @kernel
@@ -31,14 +29,14 @@ def _softmax(x, axis):
 
 @op(definition=lambda x, axis=-1: x - logsumexp(x, axis=axis, keepdims=True))
 def log_softmax(x, /, axis=-1):
-    """yᵢ = xᵢ - ln Σⱼ e^xⱼ along `axis`."""
+    """Logarithm of softmax, precise where softmax itself is nearly 0: yᵢ = xᵢ - ln Σⱼ e^xⱼ along `axis`."""
     y = _shifted(x, axis)
     with np.errstate(divide="ignore"):  # ln 0 for no entries
         y -= np.log(_sum(np.exp(y), axis))
 
     def vjp(g):  # dL/dxᵢ = gᵢ - e^yᵢ Σⱼ gⱼ
         dx = np.exp(y)
-        dx *= -np.sum(g, axis=axis, keepdims=True)
+        dx *= -_sum(g, axis)
         dx += g
         return dx
 
@@ -47,7 +45,7 @@ def log_softmax(x, /, axis=-1):
 
 @op
 def logsumexp(x, /, axis=-1, *, keepdims=False):
-    """y = ln Σⱼ e^xⱼ along `axis`; -inf for no entries."""
+    """Logarithm of the sum of exponentials, a smooth maximum: y = ln Σⱼ e^xⱼ along `axis`; -inf for no entries."""
     y = _logsumexp(x, axis, keepdims)
 
     def vjp(g):  # dL/dxᵢ = g e^(xᵢ - y)
@@ -78,15 +76,23 @@ def _floating(x):
     return x if x.dtype.kind in "fc" else x.astype(np.float64)
 
 
+# NumPy reduces short last axes entry by entry. For up to about this length other ways are several times faster.
+SHORT = 32
+
+
 def _maximum(x, axis):
     """The largest value along `axis`, which is kept with size 1; -inf for no values."""
-    if x.ndim > 1 and 0 < x.shape[-1] <= SHORT and axis in (-1, x.ndim - 1):
+    if _is_short(x, axis):
         return np.max(np.ascontiguousarray(np.moveaxis(x, -1, 0)), axis=0)[..., None]
     return np.max(x, axis=axis, keepdims=True, initial=-np.inf)
 
 
 def _sum(x, axis):
     """The sum along `axis`, which is kept with size 1."""
-    if x.ndim > 1 and axis in (-1, x.ndim - 1):
-        return np.matmul(x, np.ones((x.shape[-1], 1), x.dtype))  # several times faster than adding
+    if _is_short(x, axis):
+        return np.einsum("...i->...", x)[..., None]
     return np.sum(x, axis=axis, keepdims=True)
+
+
+def _is_short(x, axis):
+    return x.ndim > 1 and axis in (-1, x.ndim - 1) and 0 < x.shape[-1] <= SHORT

@@ -12,7 +12,7 @@ from .index import scatter_add
 from .joining import concatenate
 from .linalg import diagonal, matmul
 from .reduce import axes_of, count, mean, sum
-from .shape import reshape, squeeze, transpose
+from .shape import broadcast_to, reshape, squeeze, transpose
 
 __all__ = [
     "average",
@@ -55,14 +55,14 @@ def _weights_for(weights, shape, axis):
     """Weights of all entries, or one for each along some axes, in a shape that broadcasts."""
     given = np.shape(weights)
     if given == shape:
-        return multiply(weights, np.ones(shape, np.int8))
+        return reshape(weights, shape)
     if axis is None:
         raise TypeError(f"average: given weights of shape {given} for {shape}; needed the axis that they are for")
     axes = axes_of(shape, axis)
     if given != tuple(shape[i] for i in axes):
         raise ValueError(f"average: given weights of shape {given} for axis {axis} of {shape}")
     w = transpose(weights, np.argsort(axes).tolist())
-    return multiply(reshape(w, [n if i in axes else 1 for i, n in enumerate(shape)]), np.ones(shape, np.int8))
+    return broadcast_to(reshape(w, [n if i in axes else 1 for i, n in enumerate(shape)]), shape)
 
 
 # ---- quantiles: one entry by its rank, or two and a weighted mean of them
@@ -82,9 +82,9 @@ def nanmedian(x, /, axis=None, *, keepdims=False):
 
 @op(numpy=np.quantile)
 def quantile(x, /, q, axis=None, *, method="linear", keepdims=False):
-    """The value over `axis` that a share q of the entries does not exceed: of rank q (n - 1), counted from 0.
+    """The value of rank q (n - 1) over `axis`, in ascending order and counted from 0: a share q of the n is smaller.
 
-    The gradient goes to the two entries next to that rank, or to the one that `method` picks.
+    The gradient goes to the two entries next to that rank, by their weights, or to the one that `method` picks.
 
     Args:
         q: from 0 to 1; of any shape, which then comes first in the result's.
@@ -212,7 +212,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
         raise ValueError(f"cov: given {np.shape(m)} and {np.shape(y)}; needed at most two axes")
     x = _variables(m, rowvar)
     if y is not None:
-        x = concatenate(x, _variables(y, rowvar), axis=0)
+        x = concatenate(x, _variables(y, rowvar or np.shape(y)[:1] == (1,)), axis=0)
     ddof = (0 if bias else 1) if ddof is None else ddof
     n = np.shape(x)[1]
     w = np.ones(n) if fweights is None else np.asarray(fweights, float)
@@ -233,7 +233,7 @@ def cov(m, y=None, rowvar=True, bias=False, ddof=None, fweights=None, aweights=N
 def _variables(x, rowvar):
     if np.ndim(x) < 2:
         return reshape(x, (1, -1))
-    return reshape(x, np.shape(x)) if rowvar or np.shape(x)[0] == 1 else transpose(x)
+    return reshape(x, np.shape(x)) if rowvar else transpose(x)
 
 
 @composed(np.corrcoef)
