@@ -3,15 +3,18 @@
 from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
+from .anomaly import AnomalyError, detect_anomaly
 from .check import check_grad, check_vjp
-from .derivatives import gradients
+from .checkpoint import checkpoint
+from .derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .dtype import default_dtype, set_default_dtype
-from .mode import enable_grad, is_grad_enabled, no_grad
+from .mode import Observer, enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
 from .parameter import Buffer, Parameter
 from .random import draw_seed, generator, seed_everything, set_seed
 from .registry import COMPOSED, NUMPY, OPS, composed
+from .sparse import RowSparse
 from .state import Composite, Saved, State, Stateful, named_tensors, parameters
 from .tensor import Tensor
 
@@ -24,22 +27,32 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
         "COMPOSED",
         "NUMPY",
         "OPS",
+        "AnomalyError",
         "Buffer",
         "Composite",
+        "Observer",
         "Parameter",
+        "RowSparse",
         "Saved",
         "State",
         "Stateful",
         "Tensor",
         "check_grad",
         "check_vjp",
+        "checkpoint",
         "composed",
         "default_dtype",
+        "detect_anomaly",
         "draw_seed",
         "enable_grad",
         "generator",
+        "grad",
         "gradients",
+        "hessian",
+        "hvp",
         "is_grad_enabled",
+        "jacobian",
+        "jvp",
         "kernel",
         "named_tensors",
         "no_grad",
@@ -48,5 +61,7 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
         "seed_everything",
         "set_default_dtype",
         "set_seed",
+        "value_and_grad",
+        "vjp",
         *_operations,
     ]

@@ -181,7 +181,7 @@ def _through_hooks(g: Any, hooks: dict[int, Any], target: Any) -> Any:
         if replaced.shape != target.shape or not np.can_cast(replaced.dtype, target.dtype, "same_kind"):
             raise ValueError(
                 f"hook {getattr(hook, '__name__', hook)!r}: returned a gradient of shape {replaced.shape}, dtype "
-                f"{replaced.dtype} for a tensor of shape {target.shape}, dtype {target.dtype}; return one like it, or None"
+                f"{replaced.dtype}, needed {target.shape}, {target.dtype} like its tensor's; or return None to keep it"
             )
         g = facing(replaced.astype(target.dtype))
     return g

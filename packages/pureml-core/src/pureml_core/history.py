@@ -22,14 +22,15 @@ tick: Callable[[], int] = itertools.count(1).__next__
 class Watch:
     """What somebody asked to know of a gradient on its way, or of an operation; few nodes have one."""
 
-    __slots__ = ("grad", "hooks", "origin", "retain", "saved")
+    __slots__ = ("grad", "hooks", "inputs", "origin", "retain", "saved")
 
     def __init__(self) -> None:
         self.retain = False  # keep the gradient, in `grad`
         self.grad: Any = None
         self.hooks: dict[int, Callable[[Any], Any]] = {}  # called with the gradient; what they return replaces it
-        self.origin: Any = None  # of the anomaly mode: where it was computed,
-        self.saved: Any = None  # and fingerprints of the arrays that its VJPs have kept
+        self.origin: Any = None  # of the anomaly mode: where it was computed, from which arrays,
+        self.inputs: Any = ()
+        self.saved: Any = ()  # and fingerprints of the arrays that its VJPs have kept
 
 
 def watch(target: Any) -> Watch:

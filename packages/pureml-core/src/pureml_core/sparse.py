@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,14 @@ class RowSparse:
         self.values = values
         self.shape = tuple(shape)
         self.unique = unique  # whether the rows are known to be distinct and ascending
+
+    @classmethod
+    def picked(cls, index: np.ndarray, g: np.ndarray, shape: tuple[int, ...]) -> RowSparse:
+        """The gradient of a table of `shape` of which table[index] was taken and has received g."""
+        rows = index.reshape(-1)
+        if (rows < 0).any():
+            rows = rows % shape[0]
+        return cls(rows, g.reshape(len(rows), *shape[1:]), shape)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -95,7 +104,9 @@ class RowSparse:
 
     def __mul__(self, factor: float) -> RowSparse:
         if np.ndim(factor):
-            raise TypeError("RowSparse: can be scaled by a number; use .dense() for more")
+            raise TypeError(
+                f"RowSparse: given a factor of shape {np.shape(factor)}, needed a number; use .dense() first"
+            )
         return RowSparse(self.rows, self.values * factor, self.shape, unique=self.unique)
 
     __rmul__ = __mul__
@@ -107,7 +118,39 @@ class RowSparse:
         return f"RowSparse({len(self.rows)} rows of shape {self.shape}, dtype={self.dtype})"
 
 
-def add_rows(table: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
-    from .ops.scatter import add_rows
+SMALL = 1000  # so few numbers are added sooner than prepared for something faster
+BLOCK = 65536  # numbers added at a time: their positions need eight bytes each
 
-    add_rows(table, rows, values)
+
+def add_rows(table: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
+    """table[rows] += values, in place; rows that occur repeatedly add up.
+
+    Args:
+        table: (n, ...), an array.
+        rows: (k,), integers from -n to n - 1.
+        values: (k, ...), one row for each.
+
+    Raises:
+        IndexError: a row is not in the table.
+    """
+    if table.ndim < 2 or values.size < SMALL or not table.flags.c_contiguous:
+        np.add.at(table, rows, values)
+        return
+    # np.add.at takes rows one by one, and is slow. Instead: one occurrence of each row at once ...
+    order = np.arange(len(rows))
+    last = np.empty(len(table), np.intp)
+    last[rows] = order
+    chosen = last[rows] == order
+    count = np.count_nonzero(chosen)
+    if count == len(rows):
+        table[rows] += values
+        return
+    if 2 * count > len(rows):
+        table[rows[chosen]] += values[chosen]
+        rows, values = rows[~chosen], values[~chosen]
+    # ... and the other occurrences number by number, at which np.add.at is fast.
+    flat, size = table.reshape(-1), math.prod(table.shape[1:])
+    columns, step = np.arange(size), max(1, BLOCK // size)
+    for i in range(0, len(rows), step):
+        place = rows[i : i + step, None] * size + columns
+        np.add.at(flat, place.reshape(-1), values[i : i + step].reshape(-1))

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..op import kernel, op
 from ..registry import composed
+from ..sparse import RowSparse
 from ..tensor import Tensor
 from . import update as _update
 from .elementwise import where
@@ -29,10 +30,20 @@ __all__ = [
 
 @op(linear=True)
 def getitem(x, /, index):
-    """x[index], for every index NumPy knows. An entry that is picked twice receives both gradients."""
+    """x[index], for every index NumPy knows. An entry that is picked twice receives both gradients.
+
+    Rows picked by an array of integers, `table[rows]`, send back a row-sparse gradient (`RowSparse`): its size is that
+    of the rows, whatever the size of the table.
+    """
     shape = np.shape(x)
     index = owned(index)
-    return x[index], lambda g: scatter_add(g, index, shape)
+
+    def vjp(g):
+        if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim and isinstance(g, np.ndarray):
+            return RowSparse.picked(index, g, shape)
+        return scatter_add(g, index, shape)
+
+    return x[index], vjp
 
 
 @op(linear=True)

@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 
+from ..sparse import SMALL, add_rows
 from ..tensor import Tensor
 
 __all__ = []
 
 PLAIN = frozenset({int, bool, slice, type(None), type(Ellipsis)})
-SMALL = 1000  # so few numbers are added sooner than prepared for something faster
-BLOCK = 65536  # numbers added at a time: their positions need eight bytes each
 
 
 def owned(index):
@@ -86,37 +85,3 @@ def _axes(part):
     if part is None or isinstance(part, bool | np.bool_):
         return 0
     return part.ndim if isinstance(part, np.ndarray) and part.dtype == bool else 1
-
-
-def add_rows(table, rows, values):
-    """table[rows] += values, in place; rows that occur repeatedly add up.
-
-    Args:
-        table: (n, ...), an array.
-        rows: (k,), integers from -n to n - 1.
-        values: (k, ...), one row for each.
-
-    Raises:
-        IndexError: a row is not in the table.
-    """
-    if table.ndim < 2 or values.size < SMALL or not table.flags.c_contiguous:
-        np.add.at(table, rows, values)
-        return
-    # np.add.at takes rows one by one, and is slow. Instead: one occurrence of each row at once ...
-    order = np.arange(len(rows))
-    last = np.empty(len(table), np.intp)
-    last[rows] = order
-    chosen = last[rows] == order
-    count = np.count_nonzero(chosen)
-    if count == len(rows):
-        table[rows] += values
-        return
-    if 2 * count > len(rows):
-        table[rows[chosen]] += values[chosen]
-        rows, values = rows[~chosen], values[~chosen]
-    # ... and the other occurrences number by number, at which np.add.at is fast.
-    flat, size = table.reshape(-1), math.prod(table.shape[1:])
-    columns, step = np.arange(size), max(1, BLOCK // size)
-    for i in range(0, len(rows), step):
-        place = rows[i : i + step, None] * size + columns
-        np.add.at(flat, place.reshape(-1), values[i : i + step].reshape(-1))

@@ -1,0 +1,163 @@
+"""Checkpointing: recompute a function in the backward sweep instead of keeping what its gradient needs.
+
+Chen, Xu, Zhang & Guestrin 2016, "Training deep nets with sublinear memory cost".
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from .backward import sweep
+from .mode import Observer, enable_grad, no_grad, recording
+from .op import Op, alias, finish
+from .randomness import Randomness
+from .tensor import Tensor
+from .tree import leaves, like
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def checkpoint(f: F) -> F:
+    """The function f, of which only arguments and value are kept until the backward sweep.
+
+    The sweep runs f once more, this time recorded, and goes back through it: one more forward computation for the
+    memory of everything between arguments and value. Gradients flow to the arguments (Tensors, or lists, tuples and
+    dicts of them) and to all tracked tensors that f uses besides, such as the parameters of a layer.
+
+    Random numbers are the same both times: the generators that f reaches (through its arguments, closure, defaults,
+    globals and attributes), the global seed sequence, and the global states of Python's `random` and of `numpy.random`
+    are set back for the recomputation, and afterwards to where they were. The buffers of layers, which a second run
+    would update once more, are put back too. Anything else that f changes, it changes twice.
+
+    Args:
+        f: a function or layer whose value is a Tensor, or a container of them. It must compute the same when it is
+            called with the same arguments.
+
+    >>> from pureml_core import Tensor, exp
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
+    >>> y = checkpoint(lambda x: exp(exp(exp(x))))(x)      # keeps x and y
+    >>> y.sum().backward()
+    >>> x.grad.round(3)
+    array([  41.194, 2645.191])
+    """
+    name = f"checkpoint({getattr(f, '__name__', type(f).__name__)})"
+
+    @functools.wraps(f)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not recording()[0]:
+            return f(*args, **kwargs)
+        segment = _Segment(name, f, args, kwargs)
+        value, reached = segment.first()
+        return segment.record(value, reached)
+
+    return call  # type: ignore[return-value]
+
+
+class _Segment(Op):
+    """One call of a checkpointed function: the operation that stands for it in the history."""
+
+    def __init__(self, name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self.name = self.key = name
+        self.linear, self.definition, self.numpy = False, None, None
+        self.f = f
+        self.given = (args, kwargs)
+        self.arguments = [x for x in leaves(self.given) if isinstance(x, Tensor) and x._requires_grad]
+        self.randomness = Randomness((f, args, kwargs))
+        self.start = self.randomness.state()
+
+    def run(self, arguments: Sequence[Tensor]) -> list[Any]:
+        """The value's leaves, with other Tensors in place of the tracked arguments."""
+        new = iter(arguments)
+        tracked = [isinstance(x, Tensor) and x._requires_grad for x in leaves(self.given)]
+        everything: Iterator[Any] = (next(new) if t else x for t, x in zip(tracked, leaves(self.given), strict=True))
+        args, kwargs = like(self.given, everything)
+        self.value = self.f(*args, **kwargs)
+        return leaves(self.value)
+
+    def first(self) -> tuple[Any, list[Tensor]]:
+        """The value, unrecorded, and the tracked tensors that f used besides its arguments.
+
+        The arguments are given untracked: whatever is tracked where nothing is recorded comes from elsewhere.
+        """
+        with no_grad(), _Reached() as reached:
+            self.run([x.detach() for x in self.arguments])
+        value, self.value = self.value, None
+        return value, list(reached.tensors.values())
+
+    def record(self, value: Any, reached: list[Tensor]) -> Any:
+        """The value with its history: this segment, computed from arguments and from what f reached."""
+        self.reached = reached
+        self.inputs = [*self.arguments, *reached]
+        outputs = leaves(value)
+        self.floating = [isinstance(y, Tensor) and y.dtype.kind in "fc" for y in outputs]
+        arrays = tuple(y._data for y, counts in zip(outputs, self.floating, strict=True) if counts)
+        if not self.inputs or not arrays:
+            return value
+        self.last: tuple[tuple[Any, ...], list[Any]] = ((), [])
+        vjps = tuple(functools.partial(self.vjp, i) for i in range(len(self.inputs)))
+        sources = tuple(x._node or x for x in self.inputs)
+        data = [x._data for x in self.inputs]
+        tensors = finish(self, arrays if len(arrays) > 1 else arrays[0], self.inputs, data, sources, vjps, ((), {}))
+        new = iter(tensors if isinstance(tensors, tuple) else (tensors,))
+        return like(value, iter([next(new) if counts else y for y, counts in zip(outputs, self.floating, strict=True)]))
+
+    def vjp(self, i: int, *g: Any) -> Any:
+        """The gradient of input i: all of them come from one recomputation."""
+        if len(self.last[0]) != len(g) or any(a is not b for a, b in zip(self.last[0], g, strict=True)):
+            copies = [Tensor(x, requires_grad=True, ensure_writable=False) for x in self.arguments]
+            self.last = (g, self.back(copies, g, create_graph=False))
+        dx, self.last[1][i] = self.last[1][i], None
+        return dx
+
+    def back(self, copies: list[Tensor], g: Sequence[Any], *, create_graph: bool) -> list[Any]:
+        """Run f on copies of the arguments, recorded, and take g back to the copies and to what f reached."""
+        now = self.randomness.state()
+        self.randomness.restore(self.start)
+        try:
+            with enable_grad():
+                ys = [y for y, counts in zip(self.run(copies), self.floating, strict=True) if counts]
+        finally:
+            self.randomness.restore(now)
+            self.value = None
+        targets = [x._node or x for x in (*copies, *self.reached)]
+        pairs = [(y._node or y, seed) for y, seed in zip(ys, g, strict=True) if y._requires_grad]
+        outputs, seeds = zip(*pairs, strict=True) if pairs else ((), ())
+        found = sweep(outputs, seeds, targets, create_graph=create_graph)
+        return [found.get(target) for target in targets]
+
+    def replay(self, node: Any, recovered: Any) -> Sequence[Callable[..., Any] | None]:
+        found: list[list[Any]] = []
+
+        def vjp(i: int, *g: Any) -> Any:
+            if not found:
+                found.append(self.back([alias(x) for x in self.arguments], g, create_graph=True))
+            return found[0][i]
+
+        return [functools.partial(vjp, i) for i in range(len(self.inputs))]
+
+    def body(self, *arrays: Any) -> Any:  # type: ignore[override]
+        """The value once more, for whoever needs it after it is gone."""
+        now = self.randomness.state()
+        self.randomness.restore(self.start)
+        try:
+            with no_grad():
+                ys = self.run([Tensor(x, ensure_writable=False) for x in arrays[: len(self.arguments)]])
+        finally:
+            self.randomness.restore(now)
+            self.value = None
+        values = tuple(y._data for y, counts in zip(ys, self.floating, strict=True) if counts)
+        return (values if len(values) > 1 else values[0],)
+
+
+class _Reached(Observer):
+    """Collects the tracked tensors that operations are given."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[int, Tensor] = {}
+
+    def computed(self, op: Any, inputs: Any, value: Any, node: Any) -> None:
+        for x in inputs:
+            if isinstance(x, Tensor) and x._requires_grad:
+                self.tensors[id(x)] = x
