@@ -26,11 +26,11 @@ PAGES: dict[str, tuple[Callable[[], str], Callable[[str], dict[str, str]]]] = {
 
 def stale(old: str, new: str, parts: Callable[[str], dict[str, str]]) -> str | None:
     """What an old page has not got right, or None."""
-    if f"with NumPy {VERSION};" in old:
-        pairs = zip([*old.splitlines(), ""], [*new.splitlines(), ""], strict=False)
-        return None if old == new else next(f"line {i}" for i, (a, b) in enumerate(pairs, 1) if a != b)
     before, now = parts(old), parts(new)
-    return next((f"`{name}`" for name in sorted(before.keys() & now.keys()) if before[name] != now[name]), None)
+    if f"with NumPy {VERSION};" not in old:
+        return next((f"`{name}`" for name in sorted(before.keys() & now.keys()) if before[name] != now[name]), None)
+    names = sorted(before.keys() | now.keys())
+    return None if old == new else next((f"`{n}`" for n in names if before.get(n) != now.get(n)), "its contents")
 
 
 def main() -> None:
@@ -40,13 +40,13 @@ def main() -> None:
     options = parser.parse_args()
     problems = []
     for name, (make, parts) in PAGES.items():
-        path, page = options.docs / name, make()
+        page, path = make(), options.docs / name
         if not options.check:
             path.write_text(page, encoding="utf-8", newline="\n")
         elif not path.exists():
             problems.append(f"{path}: missing; hatch run docs writes it")
         elif (where := stale(path.read_text(encoding="utf-8"), page, parts)) is not None:
-            problems.append(f"{path}: not current, first at {where}; hatch run docs writes it anew")
+            problems.append(f"{path}: not current, see {where}; hatch run docs writes it anew")
     if options.check:
         print("\n".join(problems) or "docs: the generated pages are current")
     sys.exit(bool(problems))

@@ -1,5 +1,6 @@
 """coverage.md: what becomes of NumPy's public functions when they meet a tracked Tensor."""
 
+import functools
 import re
 from collections.abc import Iterator
 
@@ -18,19 +19,11 @@ BY_NATURE = {
     "Makes an array of what it is given, outside the history": """
         array asanyarray asarray asarray_chkfinite ascontiguousarray asfortranarray asmatrix bmat require""",
     "Writes into its argument": "copyto fill_diagonal place put put_along_axis putmask",
-    "Positions in an array": """
-        diag_indices diag_indices_from ix_ lexsort mask_indices ravel_multi_index tril_indices tril_indices_from
-        triu_indices triu_indices_from unravel_index""",
-    "Sets and counts": """
-        digitize histogram histogram2d histogram_bin_edges histogramdd intersect1d setdiff1d setxor1d union1d
-        unique_all unique_counts unique_inverse unique_values linalg.matrix_rank""",
-    "Integers, bits, and the steps between floating-point numbers": """
-        bitwise_and bitwise_count bitwise_invert bitwise_left_shift bitwise_not bitwise_or bitwise_right_shift
-        bitwise_xor gcd lcm left_shift nextafter packbits right_shift spacing unpackbits""",
-    "Answers yes or no": "array_equiv iscomplex isdtype isfortran isreal isscalar issubdtype iterable",
-    "Dtypes and shapes": """
-        broadcast_shapes common_type einsum_path min_scalar_type mintypecode promote_types typename""",
-    "Dates": "busday_count busday_offset datetime_as_string datetime_data is_busday isnat",
+    "Positions in an array": "diag_indices mask_indices tril_indices triu_indices",
+    "Steps between floating-point numbers": "nextafter spacing",
+    "Dtypes, shapes, and what an object is": """
+        broadcast_shapes isdtype isfortran isscalar issubdtype iterable mintypecode promote_types typename""",
+    "Dates": "busday_count busday_offset datetime_as_string datetime_data is_busday",
     "Files and text": """
         base_repr binary_repr format_float_positional format_float_scientific fromfile fromregex fromstring genfromtxt
         load loadtxt save savetxt savez savez_compressed""",
@@ -46,21 +39,21 @@ NATURE = "Not differentiable by nature"
 NOT_YET = "Not yet"
 
 
-def functions() -> Iterator[tuple[str, Function]]:
+@functools.cache
+def functions() -> dict[str, Function]:
     """NumPy's public functions under each of their names; no classes, dtypes or constants."""
-    for prefix, module in (("np", np), ("np.linalg", np.linalg), ("np.fft", np.fft)):
-        for name in sorted(module.__all__):
-            f = getattr(module, name)
-            if callable(f) and not isinstance(f, type):
-                yield f"{prefix}.{name}", f
+    modules = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
+    public = [(f"{prefix}.{name}", getattr(m, name)) for prefix, m in modules.items() for name in sorted(m.__all__)]
+    return {name: f for name, f in public if callable(f) and not isinstance(f, type)}
 
 
-def record_of(f: Function) -> Record | None:
-    """The operation, or the composed function, that f leads to."""
-    record = getattr(NUMPY.get(f), "op", None)
-    if record is None and f in NUMPY:
-        record = next((r for r in (*OPS.values(), *COMPOSED.values()) if r.numpy is f), None)
-    return record if record is not None and record.key.startswith("pureml_core.") else None
+@functools.cache
+def records() -> dict[str, Record]:
+    """The operation, or the composed function, that each differentiable function of NumPy leads to."""
+    ours = [r for r in (*OPS.values(), *COMPOSED.values()) if r.key.startswith("pureml_core.")]
+    found = {f: r for r in ours for f in [r.numpy] if f is not None}
+    found |= {f: r for f, call in NUMPY.items() for r in [getattr(call, "op", None)] if r in ours}
+    return {name: found[f] for name, f in functions().items() if f in found}
 
 
 def class_of(name: str, f: Function) -> str:
@@ -69,7 +62,7 @@ def class_of(name: str, f: Function) -> str:
     Raises:
         ValueError: the table above is not true any more, or a function is bound to something that is not registered.
     """
-    if record_of(f) is not None:
+    if name in records():
         if name in REASONS:
             raise ValueError(f"coverage: {name} is differentiable now; take it out of BY_NATURE in {__file__}")
         return DIFFERENTIABLE
@@ -84,9 +77,9 @@ def class_of(name: str, f: Function) -> str:
 
 def coverage_page() -> str:
     """The page: counts, and each function in its class."""
-    classes: dict[str, list[tuple[str, Function]]] = {DIFFERENTIABLE: [], UNTRACKED: [], NATURE: [], NOT_YET: []}
-    for name, f in functions():
-        classes[class_of(name, f)].append((name, f))
+    classes: dict[str, list[str]] = {DIFFERENTIABLE: [], UNTRACKED: [], NATURE: [], NOT_YET: []}
+    for name, f in functions().items():
+        classes[class_of(name, f)].append(name)
     rows = [f"| [{title}](#{anchor(title)}) | {len(members)} |" for title, members in classes.items()]
     return f"""\
 # NumPy's functions
@@ -107,7 +100,7 @@ Call them on a `Tensor`: the result has a gradient, of any order. "Composed" fun
 
 | NumPy | pureml_core | | what it is |
 |---|---|---|---|
-{chr(10).join(differentiable_row(name, f) for name, f in classes[DIFFERENTIABLE])}
+{chr(10).join(map(row, classes[DIFFERENTIABLE]))}
 
 ## {UNTRACKED}
 
@@ -132,25 +125,28 @@ they work as on an array; on a tracked one they raise a `TypeError`. Write them 
 """
 
 
-def differentiable_row(name: str, f: Function) -> str:
-    record = record_of(f)
+def row(name: str) -> str:
+    """A line of the table of differentiable functions."""
+    record = records()[name]
     kind = "its own derivative" if isinstance(record, Op) else "composed"
-    return f"| `{name}` | {link(record, 'operations.md')} | {kind} | {first_sentence(summary(record.body))} |"
+    what = summary(record.body).split(". ")[0].rstrip(".:").replace("|", r"\|")
+    return f"| `{name}` | {link(record, 'operations.md')} | {kind} | {what} |"
 
 
-def first_sentence(text: str) -> str:
-    return text.split(". ")[0].rstrip(".:")
-
-
-def by_reason(members: list[tuple[str, Function]]) -> Iterator[tuple[str, list[tuple[str, Function]]]]:
+def by_reason(names: list[str]) -> Iterator[tuple[str, list[str]]]:
     for reason in BY_NATURE:
-        those = [(name, f) for name, f in members if REASONS[name] == reason]
+        those = [name for name in names if REASONS[name] == reason]
         if those:
             yield reason, those
 
 
-def listed(members: list[tuple[str, Function]]) -> str:
-    return ", ".join(f"`{name}`" for name, _ in members)
+def listed(names: list[str]) -> str:
+    """Names, each with the operation of the same name that does not answer to NumPy's, where there is one."""
+    namesakes = {r.name: r for r in (*OPS.values(), *COMPOSED.values()) if r.key.startswith("pureml_core.")}
+    return ", ".join(
+        f"`{name}`" + (f" (but {link(namesakes[name[3:]], 'operations.md')})" if name[3:] in namesakes else "")
+        for name in names
+    )
 
 
 def anchor(title: str) -> str:
@@ -160,13 +156,13 @@ def anchor(title: str) -> str:
 def classes_of(page: str) -> dict[str, str]:
     """Name -> class, and reason where there is one, as a page has them."""
     found, title = {}, ""
-    for row in page.splitlines():
-        if row.startswith("## "):
-            title = row[3:]
-        elif row.startswith("| `np."):
-            found[row.split("`")[1]] = title
-        elif row.startswith(("- **", "`np.")):
-            reason = re.match(r"- \*\*(.*?)\*\*: ", row)
-            names = re.findall(r"`(np\.[\w.]+)`", row[reason.end() :] if reason else row)
+    for line in page.splitlines():
+        if line.startswith("## "):
+            title = line[3:]
+        elif line.startswith("| `np."):
+            found[line.split("`")[1]] = title
+        elif line.startswith(("- **", "`np.")):
+            reason = re.match(r"- \*\*(.*?)\*\*: ", line)
+            names = re.findall(r"`(np\.[\w.]+)`", line)
             found |= dict.fromkeys(names, f"{title}: {reason[1]}" if reason else title)
     return found

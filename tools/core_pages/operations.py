@@ -11,7 +11,7 @@ import numpy as np
 import pureml_core as pm
 from pureml_core.op import Op
 
-from .coverage import functions, record_of
+from .coverage import anchor, records
 from .reading import (
     VERSION,
     Function,
@@ -30,6 +30,8 @@ from .reading import (
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "packages" / "pureml-core" / "tests"))
 from core_cases import CASES, Case  # the table of operations lies beside the tests
 
+HELPERS = "Helpers of"
+
 
 def topics() -> dict[str, list[Record]]:
     """Core's operations and composed functions by the module they are in, in the order of its source."""
@@ -46,13 +48,10 @@ def engine_last(module: str) -> tuple[bool, str]:
 
 def operations_page() -> str:
     """The page: contents, the exceptions among the derivatives, and a section for each operation."""
-    everything = [r for members in topics().values() for r in members]
-    used = {h for r in everything for f in (r.body, getattr(r, "definition", None)) if f for h in helpers(f)}
+    members = topics()
+    everything = [r for topic in members.values() for r in topic]
     own = sum(isinstance(r, Op) for r in everything)
-    contents = [
-        f"- [{file(module)}](#{file(module).replace('.', '')}): {', '.join(map(link, members))}"
-        for module, members in topics().items()
-    ]
+    contents = [f"- [{file(m)}](#{anchor(file(m))}): {', '.join(map(link, topic))}" for m, topic in members.items()]
     limits = [f"- {link(r)}: {limit}" for r in everything for limit in exceptions(rows_of(r))]
     parts = [
         "# Operations",
@@ -62,19 +61,27 @@ def operations_page() -> str:
         "`pureml_core.NAME` too unless it is marked as internal. How to read one, and how to write one: "
         "[custom-operations.md](custom-operations.md). What becomes of the rest of NumPy: [coverage.md](coverage.md).",
         "\n".join(contents),
-        "## Exceptions",
+        "## Derivatives of any order",
         "Every operation can be differentiated as often as one likes; tests compare first and second derivatives with "
         + ("finite differences. Zero or undefined by nature are:" if limits else "finite differences."),
         "\n".join(limits),
     ]
-    for module, members in topics().items():
+    helpers_in = {m: [] for m in members} | {h.__module__: [] for r in everything for h in helpers_of(r)}
+    for h in sorted({h for r in everything for h in helpers_of(r)}, key=line):
+        helpers_in[h.__module__].append(h)
+    for module in sorted(helpers_in, key=engine_last):
         path = f"{module.replace('.', '/')}.py"
         parts += [f"## {file(module)}", f"{summary(sys.modules[module])} Source: [{path}](../src/{path})"]
-        parts += [section(r) for r in members]
-        ours = sorted((h for h in used if h.__module__ == module), key=line)
-        if ours:
-            parts += [f"### Helpers of {file(module)}", fenced("\n\n\n".join(map(source, ours)))]
+        parts += [section(r) for r in members.get(module, [])]
+        if helpers_in[module]:
+            parts += [f"### {HELPERS} {file(module)}", fenced("\n\n\n".join(map(source, helpers_in[module])))]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def helpers_of(record: Record) -> list[Function]:
+    """The helpers of a body and of its definition, in the order of the source."""
+    found = helpers(record.body) | (helpers(record.definition) if getattr(record, "definition", None) else set())
+    return sorted(found, key=lambda h: (h.__module__, line(h)))
 
 
 def file(module: str) -> str:
@@ -89,11 +96,12 @@ def section(record: Record) -> str:
     if isinstance(record, Op):
         kind = "its own, linear: the same whatever the data" if record.linear else "its own"
     facts = [
-        "NumPy: " + (", ".join(f"`{name}`" for name, f in functions() if record_of(f) is record) or "none"),
+        "NumPy: " + (", ".join(f"`{name}`" for name, r in records().items() if r is record) or "none"),
         "Data: " + data(record.body),
         "Values: " + values(record),
         "Gradient: " + kind,
         *([f"Second derivatives: from its definition, {name_of(definition)}"] if definition else []),
+        *([f"Helpers: {helper_links(record)}"] if helpers_of(record) else []),
         *(f"Exception: {limit}" for limit in exceptions(rows_of(record))),
         *([] if getattr(getattr(pm, record.name, None), "op", None) is record else ["Internal"]),
     ]
@@ -108,6 +116,13 @@ def section(record: Record) -> str:
             fenced("\n\n\n".join(code)),
         ]
     )
+
+
+def helper_links(record: Record) -> str:
+    names: dict[str, list[str]] = {}
+    for h in helpers_of(record):
+        names.setdefault(file(h.__module__), []).append(f"`{h.__name__}`")
+    return "; ".join(f"{', '.join(n)} in [{name}](#{anchor(f'{HELPERS} {name}')})" for name, n in names.items())
 
 
 def name_of(f: Function) -> str:
@@ -130,6 +145,8 @@ def values(record: Record) -> str:
         node.value for node in ast.walk(tree) if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple)
     ]
     written = {len(first.elts) for first in (t.elts[0] for t in tuples) if isinstance(first, ast.Tuple)}
+    if isinstance(record.numpy, np.ufunc):
+        written = {record.numpy.nout}
     return str(*counts) if counts == {1} or counts == written else "several"
 
 

@@ -1,6 +1,7 @@
 """Functions as Markdown: their source, their helpers, their signature, their docstring."""
 
 import ast
+import functools
 import inspect
 import re
 import textwrap
@@ -24,6 +25,7 @@ def line(f: Function) -> int:
     return inspect.unwrap(f).__code__.co_firstlineno
 
 
+@functools.cache
 def source(f: Function) -> str:
     """The text of a function, decorators included; empty where there is no file to read (a notebook, `exec`)."""
     try:
@@ -58,6 +60,7 @@ def helpers(f: Function) -> set[Function]:
     return found
 
 
+@functools.cache
 def bodies() -> set[Function]:
     """The functions that are registered."""
     return {inspect.unwrap(r.body) for r in (*pm.OPS.values(), *pm.COMPOSED.values())}
@@ -76,7 +79,7 @@ def signature(f: Function) -> str:
 def prose(text: str) -> str:
     """Text on one line as Markdown shows it; code in backticks is left alone."""
     parts = " ".join(text.split()).split("`")
-    parts[::2] = [re.sub(r"([*<|]|(?<!\w)_|_(?!\w))", r"\\\1", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"([*<]|(?<!\w)_|_(?!\w))", r"\\\1", part) for part in parts[::2]]
     return "`".join(parts)
 
 
