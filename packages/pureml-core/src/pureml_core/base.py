@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .history import Node, Part
+from .mode import recording
+from .remedies import remedy
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -25,8 +27,6 @@ class TensorBase:
     if TYPE_CHECKING:
 
         def touch(self) -> None: ...
-
-        def _refuse_cut(self, what: str) -> None: ...
 
         def _plain(self, array: Any) -> Tensor: ...
 
@@ -55,3 +55,27 @@ class TensorBase:
         if self._node is None:
             return ""
         return before + (self._node.node if isinstance(self._node, Part) else self._node).op.name
+
+    def _refuse_cut(self, what: str, instead: str | None = None) -> None:
+        """Refuse to give the values of a tracked tensor to something that records nothing."""
+        if self._requires_grad and recording()[0]:
+            instead = remedy(what) if instead is None else instead
+            raise TypeError(
+                f"{what} would cut {self._described()} from its history, as it has no derivative here: "
+                f"{instead}{'; ' if instead else ''}give .detach() or .numpy() for the values alone; an operation of "
+                "your own is made by @op"
+            )
+
+    def _check_writable(self, what: str, instead: str, value: Any = None) -> None:
+        """Refuse to write into memory whose old or new values somebody may need for a gradient."""
+        tracked = self._requires_grad or (isinstance(value, TensorBase) and value._requires_grad)
+        if self._node is not None or (tracked and recording()[0]):
+            raise RuntimeError(
+                f"{self._described()}: {what} cannot be recorded; write {instead}, or make a new tensor by "
+                "where(mask, v, t); a leaf can be written under no_grad"
+            )
+
+
+def array_of(x: Any) -> Any:
+    """The array of a Tensor; anything else as it is."""
+    return x._data if isinstance(x, TensorBase) else x

@@ -1,12 +1,13 @@
-"""What is read from a Tensor: text, Python numbers, lists. Explicit, so that nothing is cut from a graph by mistake."""
+"""What is read from a Tensor: text, Python numbers, lists, bytes. Explicit reads: a history ends here, by intention."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
-from .base import TensorBase
+from .base import TensorBase, array_of
 
 
 class Conversion(TensorBase):
@@ -14,13 +15,19 @@ class Conversion(TensorBase):
 
     __slots__ = ()
 
-    def item(self) -> Any:
-        """The value of a tensor with one element, as a Python number."""
-        return self._data.item()
+    # ---- Python's numbers and lists
+
+    def item(self, *index: Any) -> Any:
+        """The value of a tensor with one element, or the one at `index`, as a Python number."""
+        return self._data.item(*index)
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
         return self._data.tolist()
+
+    def tobytes(self, order: Any = "C") -> bytes:
+        """The values as they are in memory."""
+        return self._data.tobytes(order)
 
     def __float__(self) -> float:
         return float(self._data)
@@ -37,23 +44,46 @@ class Conversion(TensorBase):
     def __index__(self) -> int:
         return self._data.__index__()
 
+    def __floor__(self) -> int:
+        return int(math.floor(_number(self)))
+
+    def __ceil__(self) -> int:
+        return int(math.ceil(_number(self)))
+
+    def __trunc__(self) -> int:
+        return int(math.trunc(_number(self)))
+
     def __contains__(self, value: Any) -> bool:
-        return getattr(value, "_data", value) in self._data
+        return array_of(value) in self._data
+
+    # ---- text
 
     def __format__(self, spec: str) -> str:
-        return format(self._data[()] if spec and self.ndim == 0 else self._data, spec) if spec else str(self)
+        """The values as `str` writes them, or every number by a format such as ".3f"."""
+        if not spec:
+            return str(self)
+        if self.ndim == 0:
+            return format(self._data[()], spec)
+        return np.array2string(self._data, formatter={"all": lambda x: format(x, spec)})
+
+    def __str__(self) -> str:
+        return str(self._data)
 
     def __repr__(self) -> str:
-        values = np.array2string(self._data, separator=", ", prefix=f"{type(self).__name__}(")
-        plain = self.dtype in ((np.float64,) if self.size == 0 else (np.float64, np.int64, np.bool_))
-        notes = [] if plain else [f"dtype={self.dtype}"]
-        if 0 in self.shape or self.size > np.get_printoptions()["threshold"]:  # not to be seen in the values
+        """The values, and what they do not show: dtype, shape, the operation they come from."""
+        name = type(self).__name__
+        values = np.array2string(self._data, separator=", ", prefix=f"{name}(")
+        obvious = self.dtype in ((np.float64,) if self.size == 0 else (np.float64, np.int64, np.bool_, np.complex128))
+        notes = [] if obvious else [f"dtype={self.dtype}"]
+        if 0 in self.shape or self.size > np.get_printoptions()["threshold"]:
             notes.append(f"shape={self.shape}")
         if self._node is not None:
             notes.append(self._origin("op="))
         elif self._requires_grad:
             notes.append("requires_grad=True")
-        return f"{type(self).__name__}({', '.join([values, *notes])})"
+        return f"{name}({', '.join([values, *notes])})"
 
-    def __str__(self) -> str:
-        return str(self._data)
+
+def _number(t: TensorBase) -> Any:
+    """The value of a 0-d tensor as NumPy's scalar."""
+    return t._data[()]

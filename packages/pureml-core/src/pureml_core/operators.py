@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .base import TensorBase
+from .base import TensorBase, array_of
 from .mode import recording
 from .registry import NUMPY
 
@@ -69,58 +69,56 @@ class Operators(TensorBase):
     def __abs__(self) -> Tensor:
         return ops.abs(self)  # type: ignore[no-any-return]
 
-    # ---- led by NumPy's protocol: to an operation, to NumPy for untracked tensors, or refused
-
     def __floordiv__(self, other: Any) -> Tensor:
-        return _led(np.floor_divide, self, other)  # type: ignore[no-any-return]
+        return ops.floor_divide(self, other)  # type: ignore[no-any-return]
 
     def __rfloordiv__(self, other: Any) -> Tensor:
-        return _led(np.floor_divide, other, self)  # type: ignore[no-any-return]
+        return ops.floor_divide(other, self)  # type: ignore[no-any-return]
 
     def __mod__(self, other: Any) -> Tensor:
-        return _led(np.remainder, self, other)  # type: ignore[no-any-return]
+        return ops.remainder(self, other)  # type: ignore[no-any-return]
 
     def __rmod__(self, other: Any) -> Tensor:
-        return _led(np.remainder, other, self)  # type: ignore[no-any-return]
+        return ops.remainder(other, self)  # type: ignore[no-any-return]
 
     def __lshift__(self, other: Any) -> Tensor:
-        return _led(np.left_shift, self, other)  # type: ignore[no-any-return]
+        return ops.left_shift(self, other)  # type: ignore[no-any-return]
 
     def __rlshift__(self, other: Any) -> Tensor:
-        return _led(np.left_shift, other, self)  # type: ignore[no-any-return]
+        return ops.left_shift(other, self)  # type: ignore[no-any-return]
 
     def __rshift__(self, other: Any) -> Tensor:
-        return _led(np.right_shift, self, other)  # type: ignore[no-any-return]
+        return ops.right_shift(self, other)  # type: ignore[no-any-return]
 
     def __rrshift__(self, other: Any) -> Tensor:
-        return _led(np.right_shift, other, self)  # type: ignore[no-any-return]
+        return ops.right_shift(other, self)  # type: ignore[no-any-return]
 
     def __and__(self, other: Any) -> Tensor:
-        return _led(np.bitwise_and, self, other)  # type: ignore[no-any-return]
+        return ops.bitwise_and(self, other)  # type: ignore[no-any-return]
 
     def __rand__(self, other: Any) -> Tensor:
-        return _led(np.bitwise_and, other, self)  # type: ignore[no-any-return]
+        return ops.bitwise_and(other, self)  # type: ignore[no-any-return]
 
     def __or__(self, other: Any) -> Tensor:
-        return _led(np.bitwise_or, self, other)  # type: ignore[no-any-return]
+        return ops.bitwise_or(self, other)  # type: ignore[no-any-return]
 
     def __ror__(self, other: Any) -> Tensor:
-        return _led(np.bitwise_or, other, self)  # type: ignore[no-any-return]
+        return ops.bitwise_or(other, self)  # type: ignore[no-any-return]
 
     def __xor__(self, other: Any) -> Tensor:
-        return _led(np.bitwise_xor, self, other)  # type: ignore[no-any-return]
+        return ops.bitwise_xor(self, other)  # type: ignore[no-any-return]
 
     def __rxor__(self, other: Any) -> Tensor:
-        return _led(np.bitwise_xor, other, self)  # type: ignore[no-any-return]
+        return ops.bitwise_xor(other, self)  # type: ignore[no-any-return]
 
     def __divmod__(self, other: Any) -> tuple[Tensor, Tensor]:
-        return self // other, self % other
+        return ops.divmod(self, other)  # type: ignore[no-any-return]
 
     def __rdivmod__(self, other: Any) -> tuple[Tensor, Tensor]:
-        return other // self, other % self
+        return ops.divmod(other, self)  # type: ignore[no-any-return]
 
     def __invert__(self) -> Tensor:
-        return _led(np.invert, self)  # type: ignore[no-any-return]
+        return ops.invert(self)  # type: ignore[no-any-return]
 
     # ---- augmented assignment
 
@@ -173,7 +171,7 @@ class Operators(TensorBase):
                 f"{self._described()} is a leaf that requires a gradient: changing it in place cannot be recorded; "
                 "write it out (w = w + x), or change it under no_grad, as the optimizers do"
             )
-        ufunc(self._data, other._data if isinstance(other, TensorBase) else other, out=self._data)
+        ufunc(self._data, array_of(other), out=self._data)
         self.touch()
         return self
 
@@ -182,22 +180,22 @@ class Operators(TensorBase):
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self._plain(self._data == _array(other))
+        return self._plain(self._data == array_of(other))
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self._plain(self._data != _array(other))
+        return self._plain(self._data != array_of(other))
 
     def __lt__(self, other: Any) -> Tensor:
-        return self._plain(self._data < _array(other))
+        return self._plain(self._data < array_of(other))
 
     def __le__(self, other: Any) -> Tensor:
-        return self._plain(self._data <= _array(other))
+        return self._plain(self._data <= array_of(other))
 
     def __gt__(self, other: Any) -> Tensor:
-        return self._plain(self._data > _array(other))
+        return self._plain(self._data > array_of(other))
 
     def __ge__(self, other: Any) -> Tensor:
-        return self._plain(self._data >= _array(other))
+        return self._plain(self._data >= array_of(other))
 
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
 
@@ -215,13 +213,8 @@ class Operators(TensorBase):
         return ops.getitem(self, plain_index(index, copy=self._requires_grad))  # type: ignore[no-any-return]
 
     def __setitem__(self, index: Any, value: Any) -> None:
-        tracked = self._requires_grad or (isinstance(value, TensorBase) and value._requires_grad)
-        if self._node is not None or (tracked and recording()[0]):
-            raise RuntimeError(
-                f"{self._described()}: x[index] = value cannot be recorded; make a new tensor with "
-                "where(mask, value, x), or write into a leaf under no_grad"
-            )
-        self._data[plain_index(index)] = value._data if isinstance(value, TensorBase) else value
+        self._check_writable(f"t[{_in_words(index)}] = v", f"t = t.at[{_in_words(index)}].set(v)", value)
+        self._data[plain_index(index)] = array_of(value)
         self.touch()
 
 
@@ -236,9 +229,10 @@ def plain_index(index: Any, copy: bool = False) -> Any:
     return index
 
 
-def _led(ufunc: Any, *args: Any) -> Any:
-    return ufunc(*args)
-
-
-def _array(x: Any) -> Any:
-    return x._data if isinstance(x, TensorBase) else x
+def _in_words(index: Any) -> str:
+    """A short index as it is written, any other as a letter."""
+    if isinstance(index, slice) and index.step is None:
+        return ":".join("" if i is None else _in_words(i) for i in (index.start, index.stop))
+    if isinstance(index, tuple) and 0 < len(index) <= 3:
+        return ", ".join(map(_in_words, index))
+    return str(index) if isinstance(index, int) else "..." if index is Ellipsis else "i"

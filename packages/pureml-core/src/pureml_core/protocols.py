@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from .base import TensorBase
+from .base import TensorBase, array_of
 from .mode import recording
 from .registry import NUMPY
+from .remedies import KEYWORDS, remedy
 
 # NumPy functions that write into their first argument.
 WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.place, np.putmask, np.fill_diagonal})
 
+# Keywords that say nothing, as they stand where a caller passes all of them on.
+SILENT = {"out": None, "dtype": None, "where": True, "casting": "same_kind", "order": "K", "subok": True}
+
+# Methods of ufuncs that are functions of NumPy's, along axis 0 unless told otherwise.
+ALONG_AXIS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "reduce"): np.sum,
+    (np.multiply, "reduce"): np.prod,
+    (np.maximum, "reduce"): np.max,
+    (np.minimum, "reduce"): np.min,
+    (np.logical_and, "reduce"): np.all,
+    (np.logical_or, "reduce"): np.any,
+    (np.add, "accumulate"): np.cumsum,
+    (np.multiply, "accumulate"): np.cumprod,
+}
+
 
 class Protocols(TensorBase):
-    """NumPy's protocols."""
+    """NumPy's protocols, and DLPack."""
 
     __slots__ = ()
 
@@ -25,43 +41,68 @@ class Protocols(TensorBase):
         return np.array(self._data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        call = NUMPY.get(ufunc)
-        if method == "__call__" and call is not None and "out" not in kwargs:
-            return call(*inputs, **kwargs)
+        if method == "__call__":
+            call = NUMPY.get(ufunc)
+            if call is not None and not kwargs:
+                return call(*inputs)
+        else:
+            call = _method(ufunc, method)
+        kwargs = {key: value for key, value in kwargs.items() if not _is_silent(key, value)}
+        f = ufunc if method == "__call__" else getattr(ufunc, method)
         out = kwargs.get("out", ())
-        what = f"np.{ufunc.__name__}" + ("" if method == "__call__" else f".{method}") + ("(out=)" if out else "")
-        result = getattr(ufunc, method)(*_unwrapped(inputs, what), **_unwrapped(kwargs, what))
-        _touch((*out, *(inputs[:1] if method == "at" else ())))
-        if out:
-            return out[0] if len(out) == 1 else out
-        return self._wrapped(result, inputs)
+        if out or call is None:
+            return self._plainly(f, inputs, kwargs, (*out, *(inputs[:1] if method == "at" else ())))
+        return self._led(call, f, inputs, kwargs)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         call = NUMPY.get(func)
-        if call is not None:
-            return call(*args, **kwargs)
-        what = f"{func.__module__}.{func.__name__}".replace("numpy", "np")
-        result = func(*_unwrapped(args, what), **_unwrapped(kwargs, what))
-        _touch((kwargs.get("out"), *(args[:1] if func in WRITERS else ())))
-        return kwargs["out"] if kwargs.get("out") is not None else self._wrapped(result, args)
+        if call is None:
+            return self._plainly(func, args, kwargs, args[:1] if func in WRITERS else (kwargs.get("out"),))
+        if not kwargs:
+            return call(*args)
+        return self._led(call, func, args, {key: x for key, x in kwargs.items() if not _is_silent(key, x)})
 
-    def _refuse_cut(self, what: str) -> None:
-        if self._requires_grad and recording()[0]:
-            raise TypeError(
-                f"{what} would cut {self._described()} from its history: it has no gradient here; use .numpy() or "
-                ".detach() to leave the history behind, or an operation of pureml_core"
-            )
+    def _led(self, call: Callable[..., Any], f: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """The operation `call` in place of NumPy's f, or f itself if it has a keyword that the operation lacks."""
+        try:
+            return call(*args, **kwargs)
+        except TypeError as error:
+            if not any(f"unexpected keyword argument '{key}'" in str(error) for key in kwargs):
+                raise
+        return self._plainly(f, args, kwargs, (kwargs.get("out"),))
+
+    def _plainly(self, f: Callable[..., Any], args: Any, kwargs: Any, written: Iterable[Any]) -> Any:
+        """f on arrays, which has no gradient: refused if a tensor is tracked."""
+        for t in _tensors_in((args, kwargs)):
+            if t._requires_grad and recording()[0]:
+                name = _name(f)
+                settings = "".join(f"{key}=" for key in KEYWORDS if key in kwargs)
+                t._refuse_cut(f"{name}({settings})" if settings else name, remedy(name, kwargs))
+        result = f(*_arrays_of(args), **_arrays_of(kwargs))
+        for x in written:
+            if isinstance(x, TensorBase):
+                x.touch()
+        out = kwargs.get("out")
+        if out is None:
+            return self._wrapped(result, args)
+        return out[0] if isinstance(out, tuple) and len(out) == 1 else out
 
     def _wrapped(self, result: Any, args: Any) -> Any:
-        """What a NumPy function without an op returned, as untracked Tensors where it is arrays."""
+        """What NumPy returned, as untracked Tensors where it is arrays."""
         if isinstance(result, np.ndarray | np.generic):
             t = self._plain(result)
-            nested = [x for arg in args for x in (arg if isinstance(arg, tuple | list) else (arg,))]
-            t._changed = shared_counter(nested, t._data)
+            t._changed = shared_counter(_tensors_in(args), t._data)
             return t
         if result.__class__ in (tuple, list):
             return result.__class__(self._wrapped(part, args) for part in result)
         return result
+
+    def __dlpack__(self, **settings: Any) -> Any:
+        self._refuse_cut("__dlpack__")
+        return self._data.__dlpack__(**settings)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()
 
 
 def shared_counter(data: Iterable[Any], *values: np.ndarray) -> list[int]:
@@ -74,19 +115,43 @@ def shared_counter(data: Iterable[Any], *values: np.ndarray) -> list[int]:
     return [0]
 
 
-def _touch(written: Iterable[Any]) -> None:
-    for t in written:
-        if isinstance(t, TensorBase):
-            t.touch()
+def _is_silent(key: str, value: Any) -> bool:
+    return value is np._NoValue or (key in SILENT and value is SILENT[key])
 
 
-def _unwrapped(x: Any, what: str) -> Any:
-    """Nested arguments with the arrays of their tensors; a tracked one is refused."""
+def _method(ufunc: np.ufunc, method: str) -> Callable[..., Any] | None:
+    """What a method of a ufunc is among the operations, if anything."""
+    along: Any = ALONG_AXIS.get((ufunc, method))
+    if along is not None:
+        return lambda x, /, axis=0, **settings: along(x, axis=axis, **settings)
+    if method == "outer" and ufunc.signature is None:
+        return lambda a, b, /, **settings: ufunc(np.reshape(a, np.shape(a) + (1,) * np.ndim(b)), b, **settings)
+    return None
+
+
+def _name(f: Any) -> str:
+    """A function of NumPy's, a ufunc, or a ufunc's method, as one writes it."""
+    if isinstance(f, np.ufunc):
+        return f"np.{f.__name__}"
+    ufunc = getattr(f, "__self__", None)
+    if isinstance(ufunc, np.ufunc):
+        return f"np.{ufunc.__name__}.{f.__name__}"
+    return f"{f.__module__}.{f.__name__}".replace("numpy", "np", 1)
+
+
+def _tensors_in(x: Any) -> Iterator[TensorBase]:
+    """All tensors in nested arguments."""
     if isinstance(x, TensorBase):
-        x._refuse_cut(what)
-        return x._data
+        yield x
+    elif isinstance(x, tuple | list | dict):
+        for item in x.values() if isinstance(x, dict) else x:
+            yield from _tensors_in(item)
+
+
+def _arrays_of(x: Any) -> Any:
+    """Nested arguments with the arrays of their tensors."""
     if isinstance(x, tuple | list):
-        return type(x)(_unwrapped(item, what) for item in x)
+        return type(x)(_arrays_of(item) for item in x)
     if isinstance(x, dict):
-        return {key: _unwrapped(item, what) for key, item in x.items()}
-    return x
+        return {key: _arrays_of(item) for key, item in x.items()}
+    return array_of(x)
