@@ -7,7 +7,7 @@ import numpy as np
 from ..op import op
 from ..registry import composed
 
-__all__ = ["max", "mean", "min", "prod", "ptp", "std", "sum", "var"]
+__all__ = ["amax", "amin", "max", "mean", "min", "prod", "ptp", "std", "sum", "var"]
 
 
 def widen(g, axis, keepdims):
@@ -164,6 +164,9 @@ def min(x, /, axis=None, *, keepdims=False):
     """Smallest value over `axis`. Equal ones share the gradient evenly; nan counts as smaller than all."""
     y = np.min(x, axis=axis, keepdims=keepdims)
     return y, lambda g: share(g, _equal(x, widen(y, axis, keepdims)), axis, keepdims)
+
+
+amax, amin = max, min  # NumPy's other names
 
 
 def _equal(x, y):
