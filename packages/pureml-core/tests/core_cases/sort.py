@@ -29,9 +29,9 @@ CASES = [
         for largest in (True, False)
     ],
     case("topk", n(2, 3, 4), k=2, axis=1),
-    *[case(op, n(2, 3), order=np.array([[2, 0, 1], [0, 2, 1]]), axis=-1) for op in ("permute", "unpermute")],
-    case("permute", n(3, 2), order=np.array([[2, 0], [0, 1], [1, 2]]), axis=0),
-    case("unpermute", n(3, 2), order=np.array([[2, 0], [0, 1], [1, 2]]), axis=0),
+    *[case(op, n(2, 3), indices=np.array([[2, 0, 1], [0, 2, 1]]), axis=-1) for op in ("permute", "unpermute")],
+    case("permute", n(3, 2), indices=np.array([[2, 0], [0, 1], [1, 2]]), axis=0),
+    case("unpermute", n(3, 2), indices=np.array([[2, 0], [0, 1], [1, 2]]), axis=0),
     *[Case("topk", (n(3, 6),), {"k": k}, through=values) for k in (2, 6)],
 ]
 

@@ -27,21 +27,21 @@ def sort(x, /, axis=-1, kind=None, *, stable=None):
 
 
 @op(linear=True)
-def permute(x, /, order, axis):
-    """The entries along `axis` in another order: yᵢ = x[orderᵢ]."""
-    return np.take_along_axis(x, order, axis), lambda g: unpermute(g, order, axis)
+def permute(x, /, indices, axis):
+    """The entries along `axis` in another order: yᵢ = x[indicesᵢ]."""
+    return np.take_along_axis(x, indices, axis), lambda g: unpermute(g, indices, axis)
 
 
 @op(linear=True)
-def unpermute(x, /, order, axis):
-    """The inverse of permute, and its adjoint: y[orderᵢ] = xᵢ."""
-    return _unpermute(x, order, axis), lambda g: permute(g, order, axis)
+def unpermute(x, /, indices, axis):
+    """The inverse of permute, and its adjoint: y[indicesᵢ] = xᵢ."""
+    return _unpermute(x, indices, axis), lambda g: permute(g, indices, axis)
 
 
 @kernel
-def _unpermute(x, order, axis):
+def _unpermute(x, indices, axis):
     y = np.empty_like(x)
-    np.put_along_axis(y, order, x, axis)
+    np.put_along_axis(y, indices, x, axis)
     return y
 
 
