@@ -1,4 +1,4 @@
-"""The examples: the paper's program is the paper's, and mnist.py shows what it promises."""
+"""The examples: the paper's program is the paper's, and the others show what they promise."""
 
 import hashlib
 import subprocess
@@ -11,8 +11,8 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 PAPER = "5d40f8f6e156a7a3a0d45259ad569481727e6869100e6fc0714601ea5dd5bb8a"  # of the program that the paper prints
 
 
-def run(*arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", str(EXAMPLES / "mnist.py"), *arguments]
+def run(*arguments: str, example: str = "mnist.py", check: bool = True) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(EXAMPLES / example), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=check)
 
 
@@ -27,6 +27,11 @@ def test_mnist_trains_and_leaves_a_model(tmp_path: Path) -> None:
     assert lines[2].startswith("test accuracy: ") and float(lines[2].split()[2]) > 90
     assert (tmp_path / "mnist.pureml.zip").is_file()
     assert (tmp_path / "mnist-wrong.png").is_file() or "matplotlib is missing" in lines[4]
+
+
+def test_a_differential_equation_is_solved() -> None:
+    done = run("--steps", "1000", example="pinn.py").stdout.splitlines()
+    assert len(done) == 7 and float(done[-1].partition("π]: ")[2].split()[0]) < 0.02
 
 
 @pytest.mark.parametrize(

@@ -127,7 +127,10 @@ def sweep(
 
 def facing(g: Any) -> Any:
     """A gradient as users see it, from one as VJPs see it, and back: complex ones are conjugated."""
-    return g.conjugate() if g.dtype.kind == "c" else g
+    if g.dtype.kind != "c":
+        return g
+    g = g.conjugate()
+    return np.asarray(g) if isinstance(g, np.generic) else g
 
 
 def sum_to(dx: Any, shape: tuple[int, ...], name: str) -> Any:

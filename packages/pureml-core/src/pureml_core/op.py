@@ -129,7 +129,7 @@ def op(
             data, positional = args[:count], args[count:]
             if len(data) < count:
                 data += defaults[len(data) :]
-                if inspect.Parameter.empty in data:
+                if any(x is inspect.Parameter.empty for x in data):
                     body(*args, **settings)  # raises the TypeError that names what is missing
         arrays = [x._data if isinstance(x, Tensor) else x if x.__class__ in AS_IS else np.asarray(x) for x in data]
         try:
@@ -327,10 +327,10 @@ def _explain(error: Exception, name: str, arrays: Sequence[Any]) -> None:
 
 def _miscounted(name: str, result: Any, count: int) -> TypeError:
     if result.__class__ is not tuple:
-        return TypeError(f"{name}: an op returns (value, vjp, ...), one VJP for each data argument; given {result!r:.80}")
-    return TypeError(
-        f"{name}: {len(result) - 1} VJPs for {count} data arguments; give None where no gradient exists"
-    )
+        return TypeError(
+            f"{name}: an op returns (value, vjp, ...), one VJP for each data argument; given {result!r:.80}"
+        )
+    return TypeError(f"{name}: {len(result) - 1} VJPs for {count} data arguments; give None where no gradient exists")
 
 
 def _kept(x: Node | Part, recovered: dict[Node, Any]) -> np.ndarray | None:
