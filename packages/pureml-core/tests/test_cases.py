@@ -77,9 +77,9 @@ def test_special_values():
 
 
 def test_numpy_keywords_an_op_lacks_are_named():
-    x = Tensor([1.0, 2.0])
+    x = Tensor([1.0, 2.0], requires_grad=True)
     for call in (lambda: np.sum(x, where=[True, False]), lambda: np.exp(x, where=[True, False])):
-        with pytest.raises(TypeError, match=re.escape("'where'")):
+        with pytest.raises(TypeError, match=re.escape("(where=)")):
             call()
     with pytest.raises(TypeError, match="dtype"):
         np.add(x, x, dtype=np.float32)

@@ -313,7 +313,7 @@ def test_arguments_by_numpys_names():
         assert isinstance(ours, Tensor)
         np.testing.assert_array_equal(ours.data, theirs)
     with pytest.raises(TypeError, match="out"):
-        np.take(x, 0, out=np.zeros(()))
+        np.take(tracked(1.0, 2.0), 0, out=np.zeros(()))
 
 
 def test_tensors_as_indices_and_conditions():

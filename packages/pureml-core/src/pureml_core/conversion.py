@@ -44,14 +44,14 @@ class Conversion(TensorBase):
     def __index__(self) -> int:
         return self._data.__index__()
 
-    def __floor__(self) -> int:
-        return int(math.floor(_number(self)))
+    def __floor__(self) -> Any:
+        return math.floor(_number(self))
 
-    def __ceil__(self) -> int:
-        return int(math.ceil(_number(self)))
+    def __ceil__(self) -> Any:
+        return math.ceil(_number(self))
 
-    def __trunc__(self) -> int:
-        return int(math.trunc(_number(self)))
+    def __trunc__(self) -> Any:
+        return math.trunc(_number(self))
 
     def __contains__(self, value: Any) -> bool:
         return array_of(value) in self._data

@@ -10,7 +10,7 @@ import numpy as np
 from .base import TensorBase, array_of
 from .mode import recording
 from .registry import NUMPY
-from .remedies import KEYWORDS, remedy
+from .remedies import remedy
 
 # NumPy functions that write into their first argument.
 WRITERS = frozenset({np.copyto, np.put, np.put_along_axis, np.place, np.putmask, np.fill_diagonal})
@@ -50,9 +50,10 @@ class Protocols(TensorBase):
         kwargs = {key: value for key, value in kwargs.items() if not _is_silent(key, value)}
         f = ufunc if method == "__call__" else getattr(ufunc, method)
         out = kwargs.get("out", ())
-        if out or call is None:
-            return self._plainly(f, inputs, kwargs, (*out, *(inputs[:1] if method == "at" else ())))
-        return self._led(call, f, inputs, kwargs)
+        if call is not None and not out:
+            return self._led(call, f, inputs, kwargs)
+        written = (*out, *inputs[:1]) if method == "at" else out
+        return self._plainly(f, inputs, kwargs, written, "out" if call is not None else None)
 
     def __array_function__(self, func: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
         call = NUMPY.get(func)
@@ -67,17 +68,19 @@ class Protocols(TensorBase):
         try:
             return call(*args, **kwargs)
         except TypeError as error:
-            if not any(f"unexpected keyword argument '{key}'" in str(error) for key in kwargs):
+            lacking = next((key for key in kwargs if f"unexpected keyword argument '{key}'" in str(error)), None)
+            if lacking is None:
                 raise
-        return self._plainly(f, args, kwargs, (kwargs.get("out"),))
+        return self._plainly(f, args, kwargs, (kwargs.get("out"),), lacking)
 
-    def _plainly(self, f: Callable[..., Any], args: Any, kwargs: Any, written: Iterable[Any]) -> Any:
-        """f on arrays, which has no gradient: refused if a tensor is tracked."""
+    def _plainly(
+        self, f: Callable[..., Any], args: Any, kwargs: Any, written: Iterable[Any], lacking: str | None = None
+    ) -> Any:
+        """f on arrays, which has no gradient (at least with the keyword `lacking`): refused if a tensor is tracked."""
         for t in _tensors_in((args, kwargs)):
             if t._requires_grad and recording()[0]:
                 name = _name(f)
-                settings = "".join(f"{key}=" for key in KEYWORDS if key in kwargs)
-                t._refuse_cut(f"{name}({settings})" if settings else name, remedy(name, kwargs))
+                t._refuse_cut(f"{name}({lacking}=)" if lacking else name, remedy(name, lacking))
         result = f(*_arrays_of(args), **_arrays_of(kwargs))
         for x in written:
             if isinstance(x, TensorBase):

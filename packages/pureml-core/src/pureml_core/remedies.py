@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from difflib import get_close_matches
 
 from .registry import NUMPY
@@ -67,11 +66,10 @@ KEYWORDS = {
 }
 
 
-def remedy(name: str, keywords: Iterable[str] = ()) -> str:
-    """What to write in place of the NumPy function `name`, called with `keywords`."""
-    for keyword in keywords:
-        if keyword in KEYWORDS:
-            return KEYWORDS[keyword].format(name=name)
+def remedy(name: str, keyword: str | None = None) -> str:
+    """What to write in place of the NumPy function `name`, or of a keyword of it that the operation lacks."""
+    if keyword is not None:
+        return KEYWORDS.get(keyword, f"leave {keyword}= out").format(name=name)
     name = name.partition("(")[0]
     if name in FUNCTIONS:
         return FUNCTIONS[name]
