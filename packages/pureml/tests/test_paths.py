@@ -9,6 +9,7 @@ import pytest
 
 PATHS = {
     "pureml.machinery": ["Tensor", "no_grad", "is_grad_enabled", "sqrt", "ln", "log2", "reshape", "flatten"],
+    "pureml.general_math": ["ewma", "euclidean_distance", "mean", "sum", "variance", "std", "deviation"],
     "pureml.layers": ["Layer", "Affine", "Dropout"],
     "pureml.activations": ["relu", "sigmoid", "tanh", "softmax", "log_softmax"],
     "pureml.losses": ["MSE", "BCE", "CCE"],

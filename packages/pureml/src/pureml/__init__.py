@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING as _TYPE_CHECKING
 from .machinery import Tensor, is_grad_enabled, no_grad
 
 if _TYPE_CHECKING:
-    from . import activations, base, datasets, evaluation, layers, losses, models, optimizers, training_utils
+    from . import (
+        activations,
+        base,
+        datasets,
+        evaluation,
+        general_math,
+        layers,
+        losses,
+        models,
+        optimizers,
+        training_utils,
+    )
 
 __version__ = _version("pureml")
 
@@ -18,6 +29,7 @@ __all__ = [
     "base",
     "datasets",
     "evaluation",
+    "general_math",
     "is_grad_enabled",
     "layers",
     "losses",
