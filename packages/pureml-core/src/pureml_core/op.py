@@ -13,7 +13,6 @@ will need a gradient of, and, when gradients must be differentiable themselves, 
 from __future__ import annotations
 
 import functools
-import inspect
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast, overload
@@ -35,6 +34,9 @@ AS_IS = frozenset({np.ndarray, float, int, bool, complex, type(None)})
 # Errors of a body that are raised again with the operation's name; others know better what they say.
 EXPLAINED = (ValueError, TypeError, IndexError, np.exceptions.AxisError, np.linalg.LinAlgError)
 
+MISSING = object()  # the default of an argument that has none
+VARIADIC = 0x04  # CO_VARARGS of a code object's flags: it has `*xs`
+
 NO_SETTINGS: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
 # While a body is run again on Tensors: (its node, the values recovered so far).
@@ -46,7 +48,7 @@ class Op:
 
     def __init__(
         self,
-        body: Callable[..., Any],
+        body: Any,
         numpy: Callable[..., Any] | None = None,
         linear: bool = False,
         definition: Callable[..., Any] | None = None,
@@ -57,7 +59,12 @@ class Op:
         self.numpy = numpy
         self.linear = linear
         self.definition = definition
-        self.data, self.variadic = _data_parameters(body)
+        code = body.__code__
+        self.variadic = bool(code.co_flags & VARIADIC)
+        self.data = code.co_varnames[: code.co_posonlyargcount]  # the names of the arguments before `/`
+        self.settings = code.co_varnames[len(self.data) : code.co_argcount + code.co_kwonlyargcount]
+        if not self.data and not self.variadic:
+            raise TypeError(f"{body.__qualname__}: an op takes its data before `/` or as `*xs`, and has none")
         self.call: Callable[..., Any] = body
 
     def replay(self, node: Node, recovered: dict[Node, Any]) -> Sequence[Callable[..., Any] | None]:
@@ -119,7 +126,9 @@ def op(
     aliases = () if numpy is None else (numpy,) if callable(numpy) else tuple(numpy)
     record = Op(body, aliases[0] if aliases else None, linear, definition)
     count = None if record.variadic else len(record.data)
-    defaults = tuple(p.default for p in record.data)
+    optional = body.__defaults__ or ()  # of the last positional arguments, data and settings
+    first = body.__code__.co_argcount - len(optional)
+    defaults = tuple(MISSING if i < first else optional[i - first] for i in range(len(record.data)))
 
     @functools.wraps(body)
     def call(*args: Any, **settings: Any) -> Any:
@@ -129,7 +138,7 @@ def op(
             data, positional = args[:count], args[count:]
             if len(data) < count:
                 data += defaults[len(data) :]
-                if any(x is inspect.Parameter.empty for x in data):
+                if any(x is MISSING for x in data):
                     body(*args, **settings)  # raises the TypeError that names what is missing
         arrays = [x._data if isinstance(x, Tensor) else x if x.__class__ in AS_IS else np.asarray(x) for x in data]
         try:
@@ -171,7 +180,7 @@ def op(
         return finish(record, y, (x,), (array,), (source,), vjps, given)
 
     @functools.wraps(body)
-    def binary(a: Any, b: Any, /, *positional: Any, **settings: Any) -> Any:
+    def binary(a: Any, b: Any, /) -> Any:
         a_source, b_source, a_tracked, b_tracked = a, b, False, False
         if isinstance(a, Tensor):
             a_array = a._data
@@ -186,10 +195,7 @@ def op(
         else:
             b_array = b if b.__class__ in AS_IS else np.asarray(b)
         try:
-            if positional or settings:
-                result = body(a_array, b_array, *positional, **settings)
-            else:
-                result = body(a_array, b_array)
+            result = body(a_array, b_array)
         except EXPLAINED as error:
             _explain(error, record.name, (a_array, b_array))
             raise
@@ -201,11 +207,12 @@ def op(
         if not b_tracked:
             b_vjp = None
         vjps = None if a_vjp is None and b_vjp is None else (a_vjp, b_vjp)
-        given = (positional, settings) if positional or settings else NO_SETTINGS
-        return finish(record, y, (a, b), (a_array, b_array), (a_source, b_source), vjps, given)
+        return finish(record, y, (a, b), (a_array, b_array), (a_source, b_source), vjps, NO_SETTINGS)
 
-    if all(default is inspect.Parameter.empty for default in defaults):  # the usual ones, in fewer steps
-        call = {1: unary, 2: binary}.get(count or 0, call)
+    if count == 1 and defaults[0] is MISSING:  # the usual ones, in fewer steps
+        call = unary
+    elif count == 2 and defaults[1] is MISSING and not record.settings:
+        call = binary
     record.call = call
     call.op = record  # type: ignore[attr-defined]
     claim(record, OPS, call, aliases, bind)
@@ -254,12 +261,13 @@ def finish(
     vjps: tuple[Any, ...] | None,
     settings: tuple[tuple[Any, ...], dict[str, Any]],
 ) -> Any:
-    """The Tensors of an operation's value, and its node in the history if it has VJPs that somebody needs."""
+    """The Tensors of an operation's value, and its node in the history if it has VJPs that somebody needs.
+
+    Args:
+        data: its data arguments as given; `arrays` what the body got of them; `sources` where they come from.
+    """
     enabled, observers, _ = recording()
-    if vjps is None or not enabled:
-        result = _untracked(y, data)
-        node = None
-    else:
+    if vjps is not None and enabled:
         node = Node()
         node.op = op
         node.inputs = sources
@@ -267,52 +275,44 @@ def finish(
         node.settings = settings
         node.order = tick()
         node.watch = None
-        if y.__class__ is tuple:
-            result = _several(y, node, data)
+    else:
+        node = None
+    if y.__class__ is tuple:
+        result: Any = _several(y, node, data)
+    else:
+        if y.__class__ is not np.ndarray:
+            y = np.asarray(y)
+        result = _new(Tensor)
+        result._data = y
+        result._node = node
+        result._grad = None
+        result._changed = changed = (
+            [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
+        )
+        if node is None:
+            result._requires_grad = False
         else:
-            if y.__class__ is not np.ndarray:
-                y = np.asarray(y)
+            result._requires_grad = True
             node.shape = y.shape
             node.dtype = y.dtype
             node.value = ref(y)
-            result = _new(Tensor)
-            result._data = y
-            result._node = node
-            result._requires_grad = True
-            result._grad = None
-            result._changed = node.changed = (
-                [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
-            )
+            node.changed = changed
     if observers:
         for observer in observers:
             observer.computed(op, data, y, node)
     return result
 
 
-def _untracked(y: Any, data: Sequence[Any]) -> Any:
-    if y.__class__ is tuple:
-        return tuple(_untracked(part, data) for part in y)
-    y = np.asarray(y)
-    return tracked_as(y, None, shared_counter(data, y))
-
-
-def _several(values: tuple[Any, ...], node: Node, data: Sequence[Any]) -> tuple[Tensor, ...]:
+def _several(values: tuple[Any, ...], node: Node | None, data: Sequence[Any]) -> tuple[Tensor, ...]:
     arrays = [np.asarray(y) for y in values]
+    changed = shared_counter(data, *arrays)
+    if node is None:
+        return tuple(tracked_as(y, None, changed) for y in arrays)
     node.shape = tuple(y.shape for y in arrays)
     node.dtype = tuple(y.dtype for y in arrays)
     node.value = tuple(ref(y) for y in arrays)
-    node.changed = shared_counter(data, *arrays)
-    return tuple(tracked_as(y, Part(node, i), node.changed) for i, y in enumerate(arrays))
-
-
-def _data_parameters(body: Callable[..., Any]) -> tuple[list[inspect.Parameter], bool]:
-    """The data arguments of a body: those before `/`, or `*xs`."""
-    parameters = inspect.signature(body).parameters.values()
-    variadic = any(p.kind is p.VAR_POSITIONAL for p in parameters)
-    data = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.VAR_POSITIONAL)]
-    if not data:
-        raise TypeError(f"{body.__qualname__}: an op takes its data before `/` or as `*xs`, and has none")
-    return data, variadic
+    node.changed = changed
+    return tuple(tracked_as(y, Part(node, i), changed) for i, y in enumerate(arrays))
 
 
 def _explain(error: Exception, name: str, arrays: Sequence[Any]) -> None:

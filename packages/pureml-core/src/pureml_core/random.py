@@ -12,7 +12,15 @@ from typing import Any
 
 import numpy as np
 
-_sequence = np.random.SeedSequence()  # entropy from the operating system until set_seed is called
+_sequence: np.random.SeedSequence | None = None  # made when it is needed: importing numpy.random takes a while
+
+
+def sequence() -> np.random.SeedSequence:
+    """The global seed sequence: entropy from the operating system until `set_seed` is called."""
+    global _sequence
+    if _sequence is None:
+        _sequence = np.random.SeedSequence()
+    return _sequence
 
 
 def set_seed(seed: int) -> None:
@@ -81,7 +89,7 @@ def generator(seed: int | np.random.Generator | None = None) -> np.random.Genera
     """
     if isinstance(seed, np.random.Generator):
         return seed
-    return np.random.default_rng(_sequence.spawn(1)[0] if seed is None else _checked(seed))
+    return np.random.default_rng(sequence().spawn(1)[0] if seed is None else _checked(seed))
 
 
 def draw_seed(seed: int | None = None) -> int:
@@ -92,7 +100,7 @@ def draw_seed(seed: int | None = None) -> int:
         ValueError: `seed` is negative.
     """
     if seed is None:
-        return int(_sequence.spawn(1)[0].generate_state(1, np.uint64)[0])
+        return int(sequence().spawn(1)[0].generate_state(1, np.uint64)[0])
     return _checked(seed)
 
 

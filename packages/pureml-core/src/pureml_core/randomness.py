@@ -41,7 +41,7 @@ class Randomness:
         """Where everything stands now, as copies."""
         generators = [g.getstate() if isinstance(g, random.Random) else _bits(g).state for g in self._generators]
         buffers = [b._data.copy() for b in self._buffers]
-        spawned = (seeds._sequence, seeds._sequence.n_children_spawned)
+        spawned = (seeds.sequence(), seeds.sequence().n_children_spawned)
         return generators, buffers, spawned, np.random.get_state(), random.getstate()  # noqa: NPY002 - the user's own draws
 
     def restore(self, state: Any) -> None:

@@ -11,7 +11,6 @@ import datetime
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from os import PathLike
 from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
@@ -21,7 +20,7 @@ from .parameter import Buffer, Parameter
 from .tensor import Tensor
 
 JSON: TypeAlias = Any  # None, bool, int, float, str, list of JSON, dict of str to JSON
-Leaf: TypeAlias = Tensor | np.random.Generator
+Leaf: TypeAlias = "Tensor | np.random.Generator"
 
 STORES = "pureml.state_store"  # entry points: objects with save(state, path, **settings) and load(path) -> State
 
@@ -297,6 +296,8 @@ class Saved:
 
 
 def _store() -> Any:
+    from importlib.metadata import entry_points  # takes longer to import than all of this package
+
     found = {entry.value: entry for entry in entry_points(group=STORES)}
     if not found:
         raise ImportError("no installed package can store states; pip install pureml-io")
