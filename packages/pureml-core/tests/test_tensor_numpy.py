@@ -130,7 +130,7 @@ OPERATORS = {
     "r//": lambda x, y: y // (abs(x) + 1),
     "r%": lambda x, y: y % (abs(x) + 1),
     "rdivmod": lambda x, y: divmod(y, abs(x) + 1),
-    "r**": lambda x, y: y ** abs(x),
+    "r**": lambda x, y: y ** abs(x) if x.ndim else None,  # NumPy 2.0 promotes powers of 0-d arrays its own way
     "r@": lambda x, y: y @ x,
     "r<<": lambda x, y: y << abs(x),
     "r>>": lambda x, y: y >> abs(x),
