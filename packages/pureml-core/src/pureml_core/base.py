@@ -54,7 +54,8 @@ class TensorBase:
         """The operation that computed it, after `before`; nothing for a leaf."""
         if self._node is None:
             return ""
-        return before + (self._node.node if isinstance(self._node, Part) else self._node).op.name
+        node = self._node.node if isinstance(self._node, Part) else self._node
+        return f"{before}{node.op.name}"
 
     def _refuse_cut(self, what: str, instead: str | None = None) -> None:
         """Refuse to give the values of a tracked tensor to something that records nothing."""

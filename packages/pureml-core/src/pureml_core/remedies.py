@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
 from .registry import NUMPY
 
 LOOP = "write it with broadcasting, or loop over the slices and join the results by np.stack"
@@ -76,6 +74,8 @@ def remedy(name: str, keyword: str | None = None) -> str:
     *_, method = name.split(".")
     if name.count(".") > 1 and method in METHODS:
         return METHODS[method]
+    from difflib import get_close_matches  # here, so that importing the library does not load it
+
     differentiable = {f.__name__ for f, call in NUMPY.items() if hasattr(call, "op")}
     close = get_close_matches(method, differentiable - {method}, 1, 0.75)
     return f"np.{close[0]} has a derivative; did you mean it?" if close else ""
