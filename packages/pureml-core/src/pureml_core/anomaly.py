@@ -34,11 +34,12 @@ class detect_anomaly(Observer):
     Raises:
         AnomalyError: (an ArithmeticError) from the operation, or from the backward sweep.
 
-    >>> from pureml_core import Tensor, log
+    >>> from pureml_core import Tensor, sqrt
+    >>> x = Tensor([0.0, 1.0], requires_grad=True)
     >>> with detect_anomaly():                                  # doctest: +ELLIPSIS
-    ...     log(Tensor([1.0, 0.0], requires_grad=True) - 1.0)
+    ...     sqrt(x).sum().backward()
     Traceback (most recent call last):
-    pureml_core.anomaly.AnomalyError: log: its value has nan and inf
+    pureml_core.anomaly.AnomalyError: sqrt, backward: its gradient for input 0 has inf
       at ...
     """
 

@@ -35,12 +35,12 @@ def checkpoint(f: F) -> F:
         f: a function or layer whose value is a Tensor, or a container of them. It must compute the same when it is
             called with the same arguments.
 
-    >>> from pureml_core import Tensor, exp
+    >>> from pureml_core import Tensor, tanh
     >>> x = Tensor([0.0, 1.0], requires_grad=True)
-    >>> y = checkpoint(lambda x: exp(exp(exp(x))))(x)      # keeps x and y
+    >>> y = checkpoint(lambda x: tanh(tanh(tanh(x))))(x)      # keeps x and y
     >>> y.sum().backward()
     >>> x.grad.round(3)
-    array([  41.194, 2645.191])
+    array([1.   , 0.168])
     """
     name = f"checkpoint({getattr(f, '__name__', type(f).__name__)})"
 
