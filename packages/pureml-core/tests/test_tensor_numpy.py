@@ -381,6 +381,31 @@ def test_every_remedy_is_for_something_without_an_operation():
         assert f not in pm.NUMPY, name
 
 
+WRITTEN_OUT = {  # remedies, on numbers
+    "linspace": (np.linspace(2.0, 5.0, 4), lambda a, b: a + (b - a) * np.linspace(0.0, 1.0, 4)),
+    "logspace": (np.logspace(2.0, 5.0, 4), lambda a, b: 10.0 ** (a + (b - a) * np.linspace(0.0, 1.0, 4))),
+    "geomspace": (np.geomspace(2.0, 5.0, 4), lambda a, b: a * (b / a) ** np.linspace(0.0, 1.0, 4)),
+    "vander": (np.vander([2.0, 5.0], 3), lambda a, b: np.stack([a, b])[:, None] ** np.arange(3)[::-1]),
+    "polyadd": (np.polyadd([2.0], [5.0, 1.0]), lambda a, b: np.pad(a[None], (1, 0)) + np.stack([b, 1.0])),
+    "polyder": (np.polyder([2.0, 5.0, 1.0]), lambda a, b: np.stack([a, b, 1.0])[:-1] * np.arange(2, 0, -1)),
+    "polyint": (np.polyint([2.0, 5.0])[:-1], lambda a, b: np.stack([a, b]) / np.arange(2, 0, -1)),
+    "polyfit": (
+        np.polyfit([2.0, 5.0, 1.0], [1.0, 2.0, 4.0], 1),
+        lambda a, b: np.linalg.lstsq(np.stack([a, b, 1.0])[:, None] ** np.arange(1, -1, -1), np.array([1.0, 2.0, 4.0]))[
+            0
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+def test_remedies_hold_what_they_promise(name):
+    want, f = WRITTEN_OUT[name]
+    y = f(Tensor(2.0, requires_grad=True), Tensor(5.0, requires_grad=True))
+    assert y.requires_grad
+    np.testing.assert_allclose(y.data, want)
+
+
 @pytest.mark.parametrize("name", ["sort", "partition", "resize", "put", "ptp", "view", "byteswap", "base", "setflags"])
 def test_names_that_are_not_offered_say_what_to_write(name):
     t = Tensor(np.ones(3))
