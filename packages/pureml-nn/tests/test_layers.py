@@ -1,162 +1,69 @@
 """Every layer, from one table: shapes, gradients, precision, state."""
 
-import copy
-import pickle
-
 import numpy as np
+import pureml_nn
 import pytest
+from nn_cases import ERRORS, LAYERS, checks
 from pureml_core import Parameter, Tensor, check_vjp, no_grad
-from pureml_core.registry import OPS
-from pureml_nn import Affine, Dropout, Linear, Sequential, activations, relu
-from pureml_nn.layers.affine import affine
-from pureml_nn.layers.dropout import dropped
+from pureml_nn import Affine, Dropout, Layer, Linear, Sequential, activations, relu
 
 
 def draw(*shape, seed=0):
     return np.random.default_rng(seed).standard_normal(shape)
 
 
-# (name, constructor, input shape, output shape)
-LAYERS = [
-    ("Affine 1-D", lambda: Affine(4, 3, seed=0), (4,), (3,)),
-    ("Affine 2-D", lambda: Affine(4, 3, seed=0), (5, 4), (5, 3)),
-    ("Affine 3-D", lambda: Affine(4, 3, seed=0), (2, 5, 4), (2, 5, 3)),
-    ("Affine 4-D", lambda: Affine(2, 3, seed=0), (2, 1, 3, 2), (2, 1, 3, 3)),
-    ("Affine batch of one", lambda: Affine(4, 3, seed=0), (1, 4), (1, 3)),
-    ("Affine batch = fan_in", lambda: Affine(4, 3, seed=0), (4, 4), (4, 3)),
-    ("Affine batch = fan_out", lambda: Affine(4, 3, seed=0), (3, 4), (3, 3)),
-    ("Affine square", lambda: Affine(3, 3, seed=0), (3, 3), (3, 3)),
-    ("Affine cube", lambda: Affine(3, 3, seed=0), (3, 3, 3), (3, 3, 3)),
-    ("Affine one to one", lambda: Affine(1, 1, seed=0), (2, 1), (2, 1)),
-    ("Affine empty batch", lambda: Affine(4, 3, seed=0), (0, 4), (0, 3)),
-    ("Affine empty 3-D", lambda: Affine(4, 3, seed=0), (2, 0, 4), (2, 0, 3)),
-    ("Affine without bias", lambda: Affine(4, 3, "kaiming-normal", bias=False, seed=0), (5, 4), (5, 3)),
-    ("Dropout 0-d", lambda: Dropout(0.5, seed=0), (), ()),
-    ("Dropout 2-D", lambda: Dropout(0.25, seed=0), (5, 4), (5, 4)),
-    ("Dropout 4-D", lambda: Dropout(0.75, seed=0), (2, 3, 2, 2), (2, 3, 2, 2)),
-    ("Dropout empty batch", lambda: Dropout(0.5, seed=0), (0, 4), (0, 4)),
-    ("Dropout of nothing", lambda: Dropout(0, seed=0), (5, 4), (5, 4)),
-    ("Dropout of everything", lambda: Dropout(1, seed=0), (5, 4), (5, 4)),
-    (
-        "Sequential",
-        lambda: Sequential(Affine(4, 6, seed=0), relu, Dropout(0.5, seed=1), Affine(6, 3, seed=2)),
-        (5, 4),
-        (5, 3),
-    ),
-]
-TABLE = pytest.mark.parametrize(
-    ("make", "before", "after"), [row[1:] for row in LAYERS], ids=[row[0] for row in LAYERS]
-)
+TABLE = pytest.mark.parametrize("case", LAYERS, ids=str)
 
 
 @TABLE
-def test_shapes_and_precision(make, before, after):
-    for given in (np.float64, np.float32, np.float16):
-        layer = make()
-        X = Tensor(draw(*before).astype(given), requires_grad=True)
-        Y = layer(X)
-        assert Y.shape == after
-        assert Y.dtype == (np.float32 if layer.parameters else X.dtype)
-        Y.backward(np.ones(after))
-        assert X.grad.shape == before and X.grad.dtype == X.dtype
-        for p in layer.parameters:
-            assert p.grad.dtype == p.dtype == np.float32 and p.grad.shape == p.shape
+def test_shapes_and_precision(case):
+    checks.check_shapes_and_precision(case)
 
 
 @TABLE
-def test_arrays_are_taken_and_left_alone(make, before, after):
-    X = draw(*before)
-    old = X.copy()
-    X.flags.writeable = False
-    assert make()(X).shape == after
-    assert np.array_equal(X, old)
+def test_arrays_are_taken_and_left_alone(case):
+    checks.check_inputs_left_alone(case)
 
 
 @TABLE
-def test_gradients(make, before, after):
-    layer = make().astype(np.float64)
-    check_vjp(lambda X: make().astype(np.float64)(X), draw(*before), order=2)  # made anew each time: the same masks
-    for name, array in layer.state().arrays.items():
-        *path, attribute = name.split(".")
-
-        def f(w, path=path, attribute=attribute):
-            new = make().astype(np.float64)
-            setattr(new[int(path[1])] if path else new, attribute, w)
-            return new(draw(*before))
-
-        check_vjp(f, array, order=2)
+def test_gradients(case):
+    checks.check_gradients(case)
 
 
 @TABLE
-def test_state_round_trip_continues_bit_for_bit(make, before, after):
-    X = draw(*before)
-    one, other = make(), make()
-    for p in other.parameters:
-        p.data = p.data + 1
-    one(X), other(X), other(X)
-    assert other.restore(one.state()) == []
-    for _ in range(3):
-        assert np.array_equal(one(X).data, other(X).data)
+def test_state_round_trip_continues_bit_for_bit(case):
+    checks.check_state(case)
 
 
 @TABLE
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda x: pickle.loads(pickle.dumps(x))], ids=["deepcopy", "pickle"])
-def test_copies_are_equal_and_apart(make, before, after, copied):
-    layer = make().eval()
-    twin = copied(layer)
-    X = draw(*before)
-    assert twin.training is False
-    layer.train(), twin.train()
-    for _ in range(2):
-        assert np.array_equal(layer(X).data, twin(X).data)
-    for p in twin.parameters:
-        p.data[...] += 1
-    assert all((p.data != q.data).all() for p, q in zip(layer.parameters, twin.parameters, strict=True))
+def test_copies_are_equal_and_apart(case):
+    checks.check_copies(case)
 
 
 @TABLE
-def test_a_state_is_a_copy(make, before, after):
-    layer = make()
-    state = layer.state()
-    old = {name: a.copy() for name, a in state.arrays.items()}
-    for p in layer.parameters:
-        p.data[...] += 1
-    assert all(np.array_equal(state.arrays[name], a) for name, a in old.items())
+def test_evaluation_repeats_itself_and_differs_from_training(case):
+    checks.check_modes(case)
 
 
-@TABLE
-def test_evaluation_repeats_itself(make, before, after):
-    layer, X = make().eval(), draw(*before)
-    assert np.array_equal(layer(X).data, layer(X).data)
+@pytest.mark.parametrize("error", ERRORS, ids=str)
+def test_bad_input_of_the_table(error):
+    with pytest.raises(error.kind, match=error.message):
+        error.call()
 
 
-# ---- the operations of this package, each in its case
+def test_every_layer_has_a_row():
+    def inside(item):
+        if isinstance(item, Layer):
+            yield type(item)
+            for value in vars(item).values():
+                yield from inside(value)
+        elif isinstance(item, list | tuple):
+            for value in item:
+                yield from inside(value)
 
-OP_CASES = {
-    "pureml_nn.activations.relu": [(relu, draw(3, 4)), (relu, draw(0, 4)), (relu, np.array(0.5))],
-    "pureml_nn.layers.affine.affine": [
-        (affine, draw(*x), draw(3, 3, seed=1), b)
-        for x in [(3,), (3, 3), (1, 3), (2, 3, 3), (0, 3)]
-        for b in (None, draw(3, seed=2))
-    ],
-    "pureml_nn.layers.dropout.dropped": [(dropped, draw(3, 4), Tensor(np.array([0.0, 2.0, 0.0, 2.0])))],
-}
-
-
-def test_every_operation_has_a_case():
-    elsewhere = {f"pureml_nn.losses.{name}" for name in ("binary_cross_entropy", "cross_entropy", "clipped")}
-    assert {key for key in OPS if key.startswith("pureml_nn.")} == OP_CASES.keys() | elsewhere
-
-
-@pytest.mark.parametrize("case", [case for cases in OP_CASES.values() for case in cases])
-def test_operations(case):
-    f, *inputs = case
-    if f is dropped:  # no gradient for a mask
-        check_vjp(lambda x: dropped(x, inputs[1].data), inputs[0], order=2)
-    else:
-        check_vjp(f, *inputs, order=2)
-    if f.op.definition is not None:
-        assert np.allclose(f(*inputs).data, f.op.definition(*inputs), rtol=1e-14, atol=1e-14)
+    tried = {kind for case in LAYERS for kind in inside(case.make())}
+    public = {x for x in vars(pureml_nn).values() if isinstance(x, type) and issubclass(x, Layer)}
+    assert public - tried - {Layer, pureml_nn.NN} == set()
 
 
 # ---- activations

@@ -35,8 +35,8 @@ class Case:
     @property
     def op(self) -> Any:
         """The operation, as users call it."""
-        internal = {op.name: op.call for op in pm.OPS.values() if op.key.startswith("pureml_core.")}
-        return getattr(pm, self.name, None) or internal[self.name]
+        ours = {op.name: op.call for op in pm.OPS.values() if op.key.startswith("pureml_")}
+        return getattr(pm, self.name, None) or ours.get(self.name) or _composed()[self.name]
 
     @property
     def f(self) -> Callable[..., Any]:
@@ -54,6 +54,10 @@ class Case:
         given = [x.shape if isinstance(x, np.ndarray) else x for x in self.inputs]
         kinds = "".join(sorted({x.dtype.kind for x in self.inputs if isinstance(x, np.ndarray)} - {"f"}))
         return f"{self.name}-{kinds}{given}-{self.settings}".replace("\n", "")
+
+
+def _composed() -> dict[str, Callable[..., Any]]:
+    return {record.name: record.body for record in pm.COMPOSED.values() if record.key.startswith("pureml_")}
 
 
 @dataclass(frozen=True)

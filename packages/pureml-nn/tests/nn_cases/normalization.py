@@ -1,0 +1,5 @@
+from .case import LayerCase, LayerError
+
+LAYERS: list[LayerCase] = []
+
+ERRORS: list[LayerError] = []
