@@ -94,9 +94,9 @@ def power(a, b, /):
     """
     y = _power(a, b)
 
-    def vjp_a(g):  # dL/da = g b aᵇ⁻¹, which is 0 for b = 0, also at a = 0
+    def vjp_a(g):  # dL/da = g b aᵇ⁻¹, which is 0 for b = 0, also at a = 0 and at nan
         one = y.dtype.type(1) if y.dtype.kind == "f" else 1.0  # b may be integers, without a sign even
-        return g * b * np.where((a == 0) & (b == 0), 1, a) ** (b - one)
+        return g * b * np.where(((a == 0) | np.isnan(a)) & (b == 0), 1, a) ** (b - one)
 
     def vjp_b(g):  # dL/db = g aᵇ ln a
         base = y.dtype.type(a) if isinstance(a, int | float | complex) else a
