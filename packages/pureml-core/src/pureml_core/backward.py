@@ -72,7 +72,7 @@ def sweep(
                 g = (_arrived(node, gradient, kept),)
             if leading is not None and node not in leading:
                 continue
-            vjps = node.vjps
+            vjps: Any = node.vjps
             if vjps is None:
                 raise RuntimeError(f"{node.op.name}: {FREED}")
             if node.order <= changes.last:

@@ -137,7 +137,7 @@ class _Segment(Op):
 
         return [functools.partial(vjp, i) for i in range(len(self.inputs))]
 
-    def body(self, *arrays: Any) -> Any:  # type: ignore[override]
+    def body(self, *arrays: Any) -> Any:
         """The value once more, for whoever needs it after it is gone."""
         now = self.randomness.state()
         self.randomness.restore(self.start)

@@ -161,6 +161,7 @@ def op(
     @functools.wraps(body)
     def unary(x: Any, /, *positional: Any, **settings: Any) -> Any:
         source, tracked = x, False
+        array: Any
         if isinstance(x, Tensor):
             array = x._data
             source = x._node or x
@@ -182,6 +183,8 @@ def op(
     @functools.wraps(body)
     def binary(a: Any, b: Any, /) -> Any:
         a_source, b_source, a_tracked, b_tracked = a, b, False, False
+        a_array: Any
+        b_array: Any
         if isinstance(a, Tensor):
             a_array = a._data
             a_source = a._node or a

@@ -167,7 +167,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         g = self._gradient
         if isinstance(g, RowSparse):
             g = self._gradient = g.dense()
-        return g
+        return g  # type: ignore[no-any-return]
 
     @grad.setter
     def grad(self, value: Any) -> None:

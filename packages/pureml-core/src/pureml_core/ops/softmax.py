@@ -27,6 +27,18 @@ def _softmax(x, axis):
     return y
 
 
+@op
+def logsumexp(x, /, axis=-1, *, keepdims=False):
+    """Logarithm of the sum of exponentials, a smooth maximum: y = ln Σⱼ e^xⱼ along `axis`; -inf for no entries."""
+    y = _logsumexp(x, axis, keepdims)
+
+    def vjp(g):  # dL/dxᵢ = g e^(xᵢ - y)
+        with np.errstate(invalid="ignore"):  # ∞ - ∞
+            return widen(g, axis, keepdims) * np.exp(x - widen(y, axis, keepdims))
+
+    return y, vjp
+
+
 @op(definition=lambda x, axis=-1: x - logsumexp(x, axis=axis, keepdims=True))
 def log_softmax(x, /, axis=-1):
     """Logarithm of softmax, precise where softmax itself is nearly 0: yᵢ = xᵢ - ln Σⱼ e^xⱼ along `axis`."""
@@ -39,18 +51,6 @@ def log_softmax(x, /, axis=-1):
         dx *= -_sum(g, axis)
         dx += g
         return dx
-
-    return y, vjp
-
-
-@op
-def logsumexp(x, /, axis=-1, *, keepdims=False):
-    """Logarithm of the sum of exponentials, a smooth maximum: y = ln Σⱼ e^xⱼ along `axis`; -inf for no entries."""
-    y = _logsumexp(x, axis, keepdims)
-
-    def vjp(g):  # dL/dxᵢ = g e^(xᵢ - y)
-        with np.errstate(invalid="ignore"):  # ∞ - ∞
-            return widen(g, axis, keepdims) * np.exp(x - widen(y, axis, keepdims))
 
     return y, vjp
 

@@ -110,7 +110,8 @@ def _set(x, v, index):
 @kernel
 def _add(x, v, index):
     y = np.array(x, order="C")
-    add_at(y, index, _cast(v, y.dtype))
+    v = _cast(v, y.dtype)
+    add_at(y, index, v if picks_once(index) else np.broadcast_to(v, y[index].shape))  # ufunc.at stretches wrongly
     return y
 
 
