@@ -111,7 +111,7 @@ def _set(x, v, index):
 def _add(x, v, index):
     y = np.array(x, order="C")
     v = _cast(v, y.dtype)
-    add_at(y, index, v if picks_once(index) else np.broadcast_to(v, y[index].shape))  # ufunc.at stretches wrongly
+    add_at(y, index, v if picks_once(index) else _stretched(v, y, index))
     return y
 
 
@@ -122,8 +122,13 @@ def _combine(ufunc, x, v, index):
     if picks_once(index):
         y[index] = ufunc(y[index], v)
     else:
-        ufunc.at(y, index, v)
+        ufunc.at(y, index, _stretched(v, y, index))
     return y
+
+
+def _stretched(v, y, index):
+    """v in the shape of y[index]: ufunc.at itself stretches wrongly where y has one axis (NumPy 2.4)."""
+    return np.broadcast_to(v, y[index].shape)
 
 
 def _cast(v, dtype):
