@@ -159,7 +159,7 @@ AFFINE_ERRORS = [
     (lambda: Affine(4.0, 3), ValueError, r"fan_in=4\.0"),
     (lambda: Affine(True, 3), ValueError, r"fan_in=True"),
     (lambda: Affine("4", 3), ValueError, r"fan_in='4'"),
-    (lambda: Affine(4, 3, "xavier"), ValueError, r"'xavier'.*kaiming-normal, xavier-glorot-normal"),
+    (lambda: Affine(4, 3, "xavier"), ValueError, r"'xavier'.*kaiming-normal.*xavier-glorot-normal"),
     (lambda: Affine(4, 3, method=None), ValueError, r"None.*kaiming-normal"),
     (lambda: Affine(4, 3, W=draw(3, 4)), ValueError, r"Affine: given W of shape \(3, 4\).*\(4, 3\).*give W\.T"),
     (lambda: Affine(4, 3, W=draw(4, 4)), ValueError, r"given W of shape \(4, 4\), needed .* \(4, 3\)$"),
