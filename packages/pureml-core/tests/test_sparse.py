@@ -29,6 +29,34 @@ def test_equals_the_dense_gradient(index, shape):
     assert x.sparse_grad is None and x.grad is x.grad  # dense now, once and for all
 
 
+@pytest.mark.parametrize(
+    "pick",
+    [
+        lambda x: x[[0, 2, -1], :],
+        lambda x: x[[0, 2, -1], ...],
+        lambda x: x[([0, 2, -1],)],
+        lambda x: np.take(x, [0, 2, -1], axis=0),
+        lambda x: x.take([0, 2, -1], axis=-2),
+        lambda x: np.take(x, [0, 6, -1], axis=0, mode="wrap"),
+        lambda x: np.take(x, [-1, 2, 9], axis=0, mode="clip"),
+    ],
+)
+def test_however_rows_are_picked(pick):
+    x = Tensor(np.ones((4, 2)), requires_grad=True)
+    y = pick(x)
+    y.backward(np.arange(6.0).reshape(3, 2))
+    assert isinstance(x.sparse_grad, RowSparse)
+    picked = pick(Tensor(np.arange(8).reshape(4, 2))).numpy()[:, 0] // 2
+    np.testing.assert_array_equal(x.grad, dense_of(picked, np.arange(6.0).reshape(3, 2), (4, 2)))
+
+
+def test_take_of_a_vector_or_of_flattened_rows():
+    for shape in ((4,), (2, 2)):
+        x = Tensor(np.ones(shape), requires_grad=True)
+        np.take(x, [3, 3, 0]).sum().backward()
+        assert x.grad.reshape(-1).tolist() == [1.0, 0.0, 0.0, 2.0]
+
+
 def test_many_rows():
     rng = np.random.default_rng(0)
     index, g = rng.integers(0, 500, 3000), rng.standard_normal((3000, 8))

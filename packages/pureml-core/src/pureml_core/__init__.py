@@ -10,6 +10,7 @@ from .dtype import default_dtype, set_default_dtype
 from .mode import Observer, enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
+from .parallel import parallel, split_backward
 from .parameter import Buffer, Parameter
 from .random import draw_seed, generator, seed_everything, set_seed
 from .registry import COMPOSED, NUMPY, OPS, composed
@@ -64,10 +65,12 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
         "named_tensors",
         "no_grad",
         "op",
+        "parallel",
         "parameters",
         "seed_everything",
         "set_default_dtype",
         "set_seed",
+        "split_backward",
         "value_and_grad",
         "vjp",
         *_operations,

@@ -310,15 +310,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
                     f"backward: given a gradient of shape {seed.shape}, needed this tensor's, {self.shape}"
                 )
         found = sweep([self._node or self], [facing(seed)], keep_graph=keep_graph)
-        with _accumulating:
-            for target, g in found.items():
-                keeper, name = (target, "_grad") if isinstance(target, Tensor) else (target.watch, "grad")
-                old = getattr(keeper, name)
-                g = facing(g)
-                if isinstance(old, np.ndarray) and isinstance(g, np.ndarray):
-                    old += g
-                else:
-                    setattr(keeper, name, g if old is None else old + g)
+        accumulate(found)
 
     # ---- copies
 
@@ -348,6 +340,19 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         self._data, self._grad, self._requires_grad, self._declared = state
         self._node = None
         self._changed = [0]
+
+
+def accumulate(found: dict[Any, Any]) -> None:
+    """Add what a sweep has found to the gradients of leaves, and of tensors that retain theirs."""
+    with _accumulating:
+        for target, g in found.items():
+            keeper, name = (target, "_grad") if isinstance(target, Tensor) else (target.watch, "grad")
+            old = getattr(keeper, name)
+            g = facing(g)
+            if isinstance(old, np.ndarray) and isinstance(g, np.ndarray):
+                old += g
+            else:
+                setattr(keeper, name, g if old is None else old + g)
 
 
 class HookHandle:

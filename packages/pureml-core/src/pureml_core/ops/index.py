@@ -32,18 +32,30 @@ __all__ = [
 def getitem(x, /, index):
     """x[index], for every index NumPy knows. An entry that is picked twice receives both gradients.
 
-    Rows picked by an array of integers, `table[rows]`, send back a row-sparse gradient (`RowSparse`): its size is that
-    of the rows, whatever the size of the table.
+    Rows picked by an array of integers, `table[rows]` or `table[rows, :]`, send back a row-sparse gradient
+    (`RowSparse`): its size is that of the rows, whatever the size of the table.
     """
     shape = np.shape(x)
     index = owned(index)
 
     def vjp(g):
-        if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim and isinstance(g, np.ndarray):
-            return RowSparse.picked(index, g, shape)
+        rows = _rows(index)
+        if rows is not None and isinstance(g, np.ndarray):
+            return RowSparse.picked(rows, g, shape)
         return scatter_add(g, index, shape)
 
     return x[index], vjp
+
+
+def _rows(index):
+    """The array of integers, if an owned index is one along the first axis and takes all the others whole."""
+    if isinstance(index, tuple) and index and all(_is_whole(part) for part in index[1:]):
+        index = index[0]
+    return index if isinstance(index, np.ndarray) and index.dtype.kind in "iu" and index.ndim else None
+
+
+def _is_whole(part):
+    return part is Ellipsis or (isinstance(part, slice) and part == slice(None))
 
 
 @op(linear=True)
@@ -71,6 +83,8 @@ def _scatter_add(values, index, shape):
 def take(x, /, indices, axis=None, mode="raise"):
     """The entries of x at `indices` along `axis`, or of the flattened x.
 
+    Along the first axis the gradient is row-sparse, as that of `x[indices]` (see `getitem`).
+
     Args:
         indices: integers of any shape, which takes the place of `axis`.
         mode: for integers outside of the axis: "raise" an IndexError, "wrap" around, or "clip" to the first and last
@@ -83,8 +97,10 @@ def take(x, /, indices, axis=None, mode="raise"):
 
     def vjp(g):
         k = 0 if axis is None else axis % len(shape)
-        index = (slice(None),) * k + (_inside(i, flat[k], mode),)
-        return np.reshape(scatter_add(g, index, flat), shape)
+        places = _inside(i, flat[k], mode)
+        if k == 0 and flat == shape and np.ndim(places) and isinstance(g, np.ndarray):
+            return RowSparse.picked(places, g, shape)
+        return np.reshape(scatter_add(g, (slice(None),) * k + (places,), flat), shape)
 
     return y, vjp
 

@@ -59,10 +59,11 @@ def assign(y, index, values):
 
 def add_at(y, index, values):
     """y[index] += values, in place, for an owned index; places that are picked repeatedly add up."""
-    axes = _addressed(index, y.ndim)
     if picks_once(index):
         y[index] += values
-    elif axes == y.ndim or np.size(values) < SMALL or not y.flags.c_contiguous:
+        return
+    axes = _addressed(index, y.ndim)
+    if axes == y.ndim or np.size(values) < SMALL or not y.flags.c_contiguous:
         np.add.at(y, index, values)
     else:  # the axes behind those that the index addresses stay together: rows of a table
         rows = positions(index, y.shape[:axes])
