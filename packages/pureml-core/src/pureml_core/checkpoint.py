@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from .backward import sweep
+from .call import finish
 from .mode import Observer, enable_grad, no_grad, recording
-from .op import Op, alias, finish
+from .op import Op, alias
 from .randomness import Randomness
 from .tensor import Tensor
 from .tree import leaves, like

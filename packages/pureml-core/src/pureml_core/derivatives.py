@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backward import facing, sweep
+from .call import tracked_as
 from .history import Node, Part
 from .mode import enable_grad, recording
-from .op import alias, tracked_as
+from .op import alias
 from .sparse import RowSparse
 from .tensor import Tensor
 from .tree import leaves, like, mapped, paths

@@ -16,28 +16,18 @@ import functools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeVar, cast, overload
-from weakref import ref
 
 import numpy as np
 
 from .backward import FREED, sweep
-from .history import Node, Part, check_unchanged, tick
-from .mode import recording
+from .call import caller, tracked_as
+from .history import Node, Part, check_unchanged
 from .registry import OPS, Bind, claim
-from .tensor import Tensor, shared_counter
+from .tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-# Data that a body receives as it is. Tensors give their arrays; anything else is made an array.
-AS_IS = frozenset({np.ndarray, float, int, bool, complex, type(None)})
-
-# Errors of a body that are raised again with the operation's name; others know better what they say.
-EXPLAINED = (ValueError, TypeError, IndexError, np.exceptions.AxisError, np.linalg.LinAlgError)
-
-MISSING = object()  # the default of an argument that has none
 VARIADIC = 0x04  # CO_VARARGS of a code object's flags: it has `*xs`
-
-NO_SETTINGS: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
 # While a body is run again on Tensors: (its node, the values recovered so far).
 _replayed: ContextVar[tuple[Node, dict[Node, Any]] | None] = ContextVar("pureml_core.replayed", default=None)
@@ -125,104 +115,10 @@ def op(
 
     aliases = () if numpy is None else (numpy,) if callable(numpy) else tuple(numpy)
     record = Op(body, aliases[0] if aliases else None, linear, definition)
-    count = None if record.variadic else len(record.data)
-    optional = body.__defaults__ or ()  # of the last positional arguments, data and settings
-    first = body.__code__.co_argcount - len(optional)
-    defaults = tuple(MISSING if i < first else optional[i - first] for i in range(len(record.data)))
-
-    @functools.wraps(body)
-    def call(*args: Any, **settings: Any) -> Any:
-        if count is None or len(args) == count:
-            data, positional = args, ()
-        else:
-            data, positional = args[:count], args[count:]
-            if len(data) < count:
-                data += defaults[len(data) :]
-                if any(x is MISSING for x in data):
-                    body(*args, **settings)  # raises the TypeError that names what is missing
-        arrays = [x._data if isinstance(x, Tensor) else x if x.__class__ in AS_IS else np.asarray(x) for x in data]
-        try:
-            result = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
-        except EXPLAINED as error:
-            _explain(error, record.name, arrays)
-            raise
-        if result.__class__ is not tuple or len(result) != len(data) + 1:
-            raise _miscounted(record.name, result, len(data))
-        y, *vjps = result
-        tracked = False
-        for i, x in enumerate(data):
-            if not (isinstance(x, Tensor) and x._requires_grad):
-                vjps[i] = None
-            elif vjps[i] is not None:
-                tracked = True
-        sources = tuple([(x._node or x) if isinstance(x, Tensor) else x for x in data]) if tracked else ()
-        return finish(record, y, data, arrays, sources, tuple(vjps) if tracked else None, (positional, settings))
-
-    @functools.wraps(body)
-    def unary(x: Any, /, *positional: Any, **settings: Any) -> Any:
-        source, tracked = x, False
-        array: Any
-        if isinstance(x, Tensor):
-            array = x._data
-            source = x._node or x
-            tracked = x._requires_grad
-        else:
-            array = x if x.__class__ in AS_IS else np.asarray(x)
-        try:
-            result = body(array, *positional, **settings) if positional or settings else body(array)
-        except EXPLAINED as error:
-            _explain(error, record.name, (array,))
-            raise
-        if result.__class__ is not tuple or len(result) != 2:
-            raise _miscounted(record.name, result, 1)
-        y, vjp = result
-        vjps = (vjp,) if tracked and vjp is not None else None
-        given = (positional, settings) if positional or settings else NO_SETTINGS
-        return finish(record, y, (x,), (array,), (source,), vjps, given)
-
-    @functools.wraps(body)
-    def binary(a: Any, b: Any, /) -> Any:
-        a_source, b_source, a_tracked, b_tracked = a, b, False, False
-        a_array: Any
-        b_array: Any
-        if isinstance(a, Tensor):
-            a_array = a._data
-            a_source = a._node or a
-            a_tracked = a._requires_grad
-        else:
-            a_array = a if a.__class__ in AS_IS else np.asarray(a)
-        if isinstance(b, Tensor):
-            b_array = b._data
-            b_source = b._node or b
-            b_tracked = b._requires_grad
-        else:
-            b_array = b if b.__class__ in AS_IS else np.asarray(b)
-        try:
-            result = body(a_array, b_array)
-        except EXPLAINED as error:
-            _explain(error, record.name, (a_array, b_array))
-            raise
-        if result.__class__ is not tuple or len(result) != 3:
-            raise _miscounted(record.name, result, 2)
-        y, a_vjp, b_vjp = result
-        if not a_tracked:
-            a_vjp = None
-        if not b_tracked:
-            b_vjp = None
-        vjps = None if a_vjp is None and b_vjp is None else (a_vjp, b_vjp)
-        return finish(record, y, (a, b), (a_array, b_array), (a_source, b_source), vjps, NO_SETTINGS)
-
-    if count == 1 and defaults[0] is MISSING:  # the usual ones, in fewer steps
-        call = unary
-    elif count == 2 and defaults[1] is MISSING and not record.settings:
-        call = binary
-    record.call = call
-    call.op = record  # type: ignore[attr-defined]
+    record.call = call = caller(record)
+    call.op = record
     claim(record, OPS, call, aliases, bind)
     return call
-
-
-_new = object.__new__
 
 
 def kernel(f: F) -> F:
@@ -242,98 +138,6 @@ def kernel(f: F) -> F:
         return _alias_of(node, recovered)
 
     return cast(F, call)
-
-
-def tracked_as(value: np.ndarray, target: Node | Part | None, changed: list[int]) -> Tensor:
-    """A Tensor of `value` with a given history; the engine's way to make one."""
-    t = _new(Tensor)
-    t._data = value
-    t._node = target
-    t._requires_grad = target is not None
-    t._grad = None
-    t._changed = changed
-    return t
-
-
-def finish(
-    op: Op,
-    y: Any,
-    data: Sequence[Any],
-    arrays: Sequence[Any],
-    sources: tuple[Any, ...],
-    vjps: tuple[Any, ...] | None,
-    settings: tuple[tuple[Any, ...], dict[str, Any]],
-) -> Any:
-    """The Tensors of an operation's value, and its node in the history if it has VJPs that somebody needs.
-
-    Args:
-        data: its data arguments as given; `arrays` what the body got of them; `sources` where they come from.
-    """
-    enabled, observers, _ = recording()
-    if vjps is not None and enabled:
-        node = Node()
-        node.op = op
-        node.inputs = sources
-        node.vjps = vjps
-        node.settings = settings
-        node.order = tick()
-        node.watch = None
-    else:
-        node = None
-    if y.__class__ is tuple:
-        result: Any = _several(y, node, data)
-    else:
-        if y.__class__ is not np.ndarray:
-            y = np.asarray(y)
-        result = _new(Tensor)
-        result._data = y
-        result._node = node
-        result._grad = None
-        result._changed = changed = (
-            [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
-        )
-        if node is None:
-            result._requires_grad = False
-        else:
-            result._requires_grad = True
-            node.shape = y.shape
-            node.dtype = y.dtype
-            node.value = ref(y)
-            node.changed = changed
-    if observers:
-        for observer in observers:
-            observer.computed(op, data, y, node)
-    return result
-
-
-def _several(values: tuple[Any, ...], node: Node | None, data: Sequence[Any]) -> tuple[Tensor, ...]:
-    arrays = [np.asarray(y) for y in values]
-    changed = shared_counter(data, *arrays)
-    if node is None:
-        return tuple(tracked_as(y, None, changed) for y in arrays)
-    node.shape = tuple(y.shape for y in arrays)
-    node.dtype = tuple(y.dtype for y in arrays)
-    node.value = tuple(ref(y) for y in arrays)
-    node.changed = changed
-    return tuple(tracked_as(y, Part(node, i), changed) for i, y in enumerate(arrays))
-
-
-def _explain(error: Exception, name: str, arrays: Sequence[Any]) -> None:
-    """Raise the error of a body again with the operation and the shapes it was given.
-
-    Returns if the error knows better what it says. It is kept in no variable: it would be a cycle through a frame.
-    """
-    if error.__class__ in EXPLAINED and not str(error).startswith(f"{name}:"):
-        shapes = ", ".join(str(x.shape) if isinstance(x, np.ndarray) else repr(x) for x in arrays)
-        raise type(error)(f"{name}: given {shapes}: {error}") from error
-
-
-def _miscounted(name: str, result: Any, count: int) -> TypeError:
-    if result.__class__ is not tuple:
-        return TypeError(
-            f"{name}: an op returns (value, vjp, ...), one VJP for each data argument; given {result!r:.80}"
-        )
-    return TypeError(f"{name}: {len(result) - 1} VJPs for {count} data arguments; give None where no gradient exists")
 
 
 def _kept(x: Node | Part, recovered: dict[Node, Any]) -> np.ndarray | None:
