@@ -2,9 +2,26 @@
 
 from importlib.metadata import version as _version
 
-from .activations import log_softmax, relu, sigmoid, softmax, tanh
+from .activations import gelu, log_softmax, relu, sigmoid, softmax, tanh
 from .layer import NN, Layer, Sequential
-from .layers import Affine, Dropout, Linear
+from .layers import (
+    Affine,
+    BatchNorm1d,
+    BatchNorm2d,
+    Dropout,
+    Embedding,
+    GroupNorm,
+    InstanceNorm,
+    LayerNorm,
+    LayerNorm1d,
+    LearnedPositions,
+    Linear,
+    MultiHeadAttention,
+    RMSNorm,
+    RotaryPositions,
+    SinusoidalPositions,
+    scaled_dot_product_attention,
+)
 from .losses import BCE, CCE, MSE
 
 __version__ = _version("pureml-nn")
@@ -15,12 +32,26 @@ __all__ = [
     "MSE",
     "NN",
     "Affine",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Dropout",
+    "Embedding",
+    "GroupNorm",
+    "InstanceNorm",
     "Layer",
+    "LayerNorm",
+    "LayerNorm1d",
+    "LearnedPositions",
     "Linear",
+    "MultiHeadAttention",
+    "RMSNorm",
+    "RotaryPositions",
     "Sequential",
+    "SinusoidalPositions",
+    "gelu",
     "log_softmax",
     "relu",
+    "scaled_dot_product_attention",
     "sigmoid",
     "softmax",
     "tanh",

@@ -1,5 +1,5 @@
 """Activation functions, from pureml-nn."""
 
-from pureml_nn import log_softmax, relu, sigmoid, softmax, tanh
+from pureml_nn import gelu, log_softmax, relu, sigmoid, softmax, tanh
 
-__all__ = ["log_softmax", "relu", "sigmoid", "softmax", "tanh"]
+__all__ = ["gelu", "log_softmax", "relu", "sigmoid", "softmax", "tanh"]

@@ -1,15 +1,47 @@
 """Layers, from pureml-nn."""
 
-from pureml_nn import Affine, Dropout, Layer, Linear, Sequential
+from pureml_nn import (
+    Affine,
+    BatchNorm1d,
+    BatchNorm2d,
+    Dropout,
+    Embedding,
+    GroupNorm,
+    InstanceNorm,
+    Layer,
+    LayerNorm,
+    LayerNorm1d,
+    LearnedPositions,
+    Linear,
+    MultiHeadAttention,
+    RMSNorm,
+    RotaryPositions,
+    Sequential,
+    SinusoidalPositions,
+    scaled_dot_product_attention,
+)
 from pureml_nn.init import calculate_gain, kaiming_normal, xavier_glorot_normal
 
 __all__ = [
     "Affine",
+    "BatchNorm1d",
+    "BatchNorm2d",
     "Dropout",
+    "Embedding",
+    "GroupNorm",
+    "InstanceNorm",
     "Layer",
+    "LayerNorm",
+    "LayerNorm1d",
+    "LearnedPositions",
     "Linear",
+    "MultiHeadAttention",
+    "RMSNorm",
+    "RotaryPositions",
     "Sequential",
+    "SinusoidalPositions",
     "calculate_gain",
     "kaiming_normal",
+    "scaled_dot_product_attention",
     "xavier_glorot_normal",
 ]

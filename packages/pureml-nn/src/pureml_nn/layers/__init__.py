@@ -1,6 +1,27 @@
 """Layers: `__init__` and `forward`, no more."""
 
 from .affine import Affine, Linear
+from .attention import MultiHeadAttention, scaled_dot_product_attention
 from .dropout import Dropout
+from .embedding import Embedding
+from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
+from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 
-__all__ = ["Affine", "Dropout", "Linear"]
+__all__ = [
+    "Affine",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "Dropout",
+    "Embedding",
+    "GroupNorm",
+    "InstanceNorm",
+    "LayerNorm",
+    "LayerNorm1d",
+    "LearnedPositions",
+    "Linear",
+    "MultiHeadAttention",
+    "RMSNorm",
+    "RotaryPositions",
+    "SinusoidalPositions",
+    "scaled_dot_product_attention",
+]
