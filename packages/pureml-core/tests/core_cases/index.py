@@ -158,6 +158,7 @@ UPDATES = [
     for name in ("index_set", "index_add", "index_multiply", "index_max", "index_min")
     for v, index in (
         (n(4), 1),
+        (n(3, 4), ()),
         (n(), (0, -1)),
         (n(2, 1), slice(None, None, 2)),
         (n(2), (Ellipsis, [0, 2])),
