@@ -20,6 +20,8 @@ from .layers import (
     RMSNorm,
     RotaryPositions,
     SinusoidalPositions,
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
     scaled_dot_product_attention,
 )
 from .losses import BCE, CCE, MSE
@@ -48,6 +50,8 @@ __all__ = [
     "RotaryPositions",
     "Sequential",
     "SinusoidalPositions",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "gelu",
     "log_softmax",
     "relu",

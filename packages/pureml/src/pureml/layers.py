@@ -18,6 +18,8 @@ from pureml_nn import (
     RotaryPositions,
     Sequential,
     SinusoidalPositions,
+    TransformerDecoderLayer,
+    TransformerEncoderLayer,
     scaled_dot_product_attention,
 )
 from pureml_nn.init import calculate_gain, kaiming_normal, xavier_glorot_normal
@@ -40,6 +42,8 @@ __all__ = [
     "RotaryPositions",
     "Sequential",
     "SinusoidalPositions",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "calculate_gain",
     "kaiming_normal",
     "scaled_dot_product_attention",

@@ -6,6 +6,7 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
 from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
 
 __all__ = [
     "Affine",
@@ -23,5 +24,7 @@ __all__ = [
     "RMSNorm",
     "RotaryPositions",
     "SinusoidalPositions",
+    "TransformerDecoderLayer",
+    "TransformerEncoderLayer",
     "scaled_dot_product_attention",
 ]
