@@ -9,23 +9,17 @@ gradient is a tracked Tensor itself.
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from .backward import facing, sweep
+from .backward import facing
 from .call import tracked_as
-from .history import Node, Part
 from .mode import enable_grad, recording
-from .op import alias
-from .sparse import RowSparse
+from .run import Run, Which, inner, matching, swept, tracked_copy
 from .tensor import Tensor
-from .tree import leaves, like, mapped, paths
-
-Which: TypeAlias = int | str | Sequence[int | str]
+from .tree import leaves, like
 
 
 def grad(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., Any]:
@@ -69,7 +63,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., t
 
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-        run = _Run("grad", f, args, kwargs, argnums)
+        run = Run("grad", f, args, kwargs, argnums)
         if len(run.ys) != 1 or run.ys[0].shape != () or run.ys[0].dtype.kind == "c":
             given = ", ".join(f"{y.dtype} of shape {y.shape}" for y in run.ys)
             raise ValueError(
@@ -101,10 +95,10 @@ def vjp(
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
-    run = _Run("vjp", f, args, kwargs, tuple(range(len(args))) if argnums is None else argnums)
+    run = Run("vjp", f, args, kwargs, tuple(range(len(args))) if argnums is None else argnums)
 
     def pullback(g: Any) -> Any:
-        seeds = _matching("vjp", "g", g, run.y, run.ys)
+        seeds = matching("vjp", "g", g, run.y, run.ys)
         return run.result(run.pull(seeds, keep_graph=True))
 
     return run.value(), pullback
@@ -130,9 +124,9 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
     (0.0, 2.0)
     """
     args = primals if isinstance(primals, tuple) else (primals,)
-    run = _Run("jvp", f, args, kwargs, tuple(range(len(args))))
+    run = Run("jvp", f, args, kwargs, tuple(range(len(args))))
     given = tangents if isinstance(primals, tuple) else (tangents,)
-    ts = _matching("jvp", "tangents", given, args, run.xs)
+    ts = matching("jvp", "tangents", given, args, run.xs)
     recorded = run.recorded or (recording()[0] and any(t._requires_grad for t in ts))
     with enable_grad():
         us = [Tensor(np.zeros(y.shape, y.dtype), requires_grad=True) for y in run.ys]
@@ -140,7 +134,7 @@ def jvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> tu
         gs = run.pull(seeds, create_graph=True)
         along: Any = 0.0  # Σ Re(conj(gᵀJ) t), linear in g
         for g, t in zip(gs, ts, strict=True):
-            along = along + _inner(g, t)
+            along = along + inner(g, t)
     if not (isinstance(along, Tensor) and along._requires_grad):
         dys: list[Any] = [np.zeros(y.shape, y.dtype) for y in run.ys]
     else:
@@ -172,7 +166,7 @@ def jacobian(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def derivative(*args: Any, **kwargs: Any) -> Any:
-        run = _Run("jacobian", f, args, kwargs, argnums)
+        run = Run("jacobian", f, args, kwargs, argnums)
         if any(x.dtype.kind == "c" for x in run.xs) and any(y.dtype.kind != "c" for y in run.ys):
             raise TypeError(
                 "jacobian: given a complex argument and a real value: there is no complex derivative; use grad of a "
@@ -214,16 +208,41 @@ def hvp(f: Callable[..., Any], primals: Any, tangents: Any, **kwargs: Any) -> An
     args = primals if isinstance(primals, tuple) else (primals,)
     everything = tuple(range(len(args)))
     given = tangents if isinstance(primals, tuple) else (tangents,)
-    ts = _matching("hvp", "tangents", given, args, [_tracked(x) for x in leaves(args)])
+    ts = matching("hvp", "tangents", given, args, [tracked_copy(x) for x in leaves(args)])
 
     def slope(*args: Any) -> Any:
         total: Any = 0.0
         for g, t in zip(leaves(grad(f, everything)(*args, **kwargs)), ts, strict=True):
-            total = total + _inner(g, t)
+            total = total + inner(g, t)
         return total
 
     product = grad(slope, everything)(*args)
     return product if isinstance(primals, tuple) else product[0]
+
+
+def _rows(run: Run, k: int) -> list[Any]:
+    """The derivatives of the value's leaf k by every copy: one sweep an entry, two where it is complex of a real x."""
+    y = run.ys[k]
+    units = (1.0, -1j) if y.dtype.kind == "c" else (1.0,)  # dL = Re(unit · dy): the real and the imaginary part
+    found: list[list[Any]] = [[] for _ in run.xs]
+    for entry in np.ndindex(y.shape):
+        parts = []
+        for unit in units:
+            seeds = [np.zeros(other.shape, other.dtype) for other in run.ys]
+            seeds[k][entry] = unit
+            parts.append([facing(dx) for dx in run.pull(seeds, keep_graph=True)])
+        for rows, x, *dx in zip(found, run.xs, *parts, strict=True):
+            rows.append(dx[0] if x.dtype.kind == "c" or len(dx) == 1 else dx[0] + 1j * dx[1])
+    jacobians = []
+    for rows, x in zip(found, run.xs, strict=True):
+        shape = (*y.shape, *x.shape)
+        if not rows:
+            jacobians.append(np.zeros(shape, np.result_type(x.dtype, y.dtype)))
+        elif any(isinstance(row, Tensor) for row in rows):
+            jacobians.append(np.reshape(np.stack(rows), shape))
+        else:
+            jacobians.append(np.stack(rows).reshape(shape))
+    return jacobians
 
 
 def gradients(
@@ -266,7 +285,7 @@ def gradients(
     if len(gs) != len(ys):
         raise ValueError(f"gradients: {len(gs)} incoming gradients for {len(ys)} outputs")
     seeds = [_seed(y, g, create_graph) for y, g in zip(ys, gs, strict=True)]
-    results = [facing(dx) for dx in _swept(ys, xs, seeds, keep_graph, create_graph)]
+    results = [facing(dx) for dx in swept(ys, xs, seeds, keep_graph, create_graph)]
     tensors = [dx if isinstance(dx, Tensor) else tracked_as(dx, None, [0]) for dx in results]
     return tensors[0] if isinstance(inputs, Tensor) else tensors
 
@@ -279,185 +298,3 @@ def _seed(y: Tensor, g: Any, create_graph: bool) -> Any:
     if g.shape != y.shape:
         raise ValueError(f"gradients: given an incoming gradient of shape {g.shape}, needed the output's, {y.shape}")
     return facing(g.astype(y.dtype) if create_graph else g._data.astype(y.dtype))
-
-
-def _swept(ys: list[Tensor], xs: list[Tensor], seeds: Sequence[Any], keep_graph: bool, create_graph: bool) -> list[Any]:
-    """The gradient of each x as VJPs see it, an array of its own or a tracked Tensor; zeros where nothing arrives."""
-    targets = [x._node or x for x in xs]
-    found = sweep([y._node or y for y in ys], seeds, targets, keep_graph=keep_graph, create_graph=create_graph)
-    given: set[Any] = set()
-    results = []
-    for x, target in zip(xs, targets, strict=True):
-        dx = found.get(target)
-        if dx is None:
-            dx = np.zeros(x.shape, x.dtype)
-        elif isinstance(dx, RowSparse):
-            dx = dx.dense()
-        elif target in given and not isinstance(dx, Tensor):
-            dx = dx.copy()  # the same tensor asked for twice
-        given.add(target)
-        results.append(dx)
-    return results
-
-
-@dataclass(frozen=True)
-class _Place:
-    """Where a chosen argument stands: its position, or its name."""
-
-    key: int | str
-    value: Any
-
-
-class _Run:
-    """One call of a function on fresh tracked copies of the arguments to differentiate by.
-
-    Attributes:
-        y: the function's value, in its containers; `ys` its leaves, as Tensors.
-        xs: the tracked copies.
-        recorded: whether derivatives must be recorded in their turn: something else is tracked that they depend on.
-    """
-
-    def __init__(self, name: str, f: Callable[..., Any], args: Any, kwargs: Any, argnums: Which) -> None:
-        self.single = isinstance(argnums, int | str)
-        keys = [argnums] if isinstance(argnums, int | str) else list(argnums)
-        self.places = [_place(name, f, args, kwargs, key) for key in keys]
-        self.xs: list[Tensor] = []
-        was = recording()[0]
-        with enable_grad():
-            args, kwargs = list(args), dict(kwargs)
-            self.as_tensors = False
-            for place in self.places:
-                old = leaves(place.value)
-                for x, path in zip(old, paths(place.value), strict=True):
-                    if isinstance(x, Tensor):
-                        self.as_tensors = True
-                    self.xs.append(_tracked(x, f"{name}: argument {place.key!r}{path}"))
-                new = like(place.value, iter(self.xs[len(self.xs) - len(old) :]))
-                if isinstance(place.key, int):
-                    args[place.key] = new
-                else:
-                    kwargs[place.key] = new
-            self.y = f(*args, **kwargs)
-            self.ys = [y if isinstance(y, Tensor) else Tensor(y) for y in leaves(self.y)]
-        self.recorded = was and self._depends_on_others()
-
-    def _depends_on_others(self) -> bool:
-        """Whether anything tracked besides the copies leads to the value, or to the arguments that were copied."""
-        ours = {x._node or x for x in self.xs}
-        if any(x._node is not None for x in self.xs):
-            return True
-        seen: set[Any] = set()
-        stack = [y._node or y for y in self.ys if y._requires_grad]
-        while stack:
-            target = stack.pop()
-            target = target.node if isinstance(target, Part) else target
-            if target in ours or target in seen:
-                continue
-            seen.add(target)
-            if not isinstance(target, Node):
-                return True
-            if target.vjps is not None:
-                stack += [x for x, vjp in zip(target.inputs, target.vjps, strict=True) if vjp is not None]
-        return False
-
-    def pull(self, seeds: Sequence[Any], *, keep_graph: bool = False, create_graph: bool = False) -> list[Any]:
-        """The gradients of Σ seed · y by the copies, from seeds as VJPs see them, to gradients as users see them."""
-        create_graph = create_graph or self.recorded
-        pairs = [(y, g) for y, g in zip(self.ys, seeds, strict=True) if y._requires_grad]
-        if not pairs:
-            return [np.zeros(x.shape, x.dtype) for x in self.xs]
-        if create_graph:
-            pairs = [(y, g if isinstance(g, Tensor) else Tensor(g)) for y, g in pairs]
-        ys, gs = zip(*pairs, strict=True)
-        return [facing(dx) for dx in _swept(list(ys), self.xs, gs, keep_graph, create_graph)]
-
-    def value(self) -> Any:
-        """The function's value for the caller: with its history only if it is part of a surrounding computation."""
-        return mapped(self.outside, self.y)
-
-    def outside(self, y: Any) -> Any:
-        if self.recorded:
-            return y
-        if isinstance(y, Tensor):
-            return y.detach() if self.as_tensors else y._data[()]
-        return Tensor(y) if self.as_tensors and isinstance(y, np.ndarray) else y[()] if isinstance(y, np.ndarray) else y
-
-    def result(self, dxs: Iterable[Any]) -> Any:
-        """Gradients in the containers of the arguments."""
-        new = iter([self.outside(dx) for dx in dxs])
-        parts = tuple(like(place.value, new) for place in self.places)
-        return parts[0] if self.single else parts
-
-
-def _rows(run: _Run, k: int) -> list[Any]:
-    """The derivatives of the value's leaf k by every copy: one sweep an entry, two where it is complex of a real x."""
-    y = run.ys[k]
-    units = (1.0, -1j) if y.dtype.kind == "c" else (1.0,)  # dL = Re(unit · dy): the real and the imaginary part
-    found: list[list[Any]] = [[] for _ in run.xs]
-    for entry in np.ndindex(y.shape):
-        parts = []
-        for unit in units:
-            seeds = [np.zeros(other.shape, other.dtype) for other in run.ys]
-            seeds[k][entry] = unit
-            parts.append([facing(dx) for dx in run.pull(seeds, keep_graph=True)])
-        for rows, x, *dx in zip(found, run.xs, *parts, strict=True):
-            rows.append(dx[0] if x.dtype.kind == "c" or len(dx) == 1 else dx[0] + 1j * dx[1])
-    jacobians = []
-    for rows, x in zip(found, run.xs, strict=True):
-        shape = (*y.shape, *x.shape)
-        if not rows:
-            jacobians.append(np.zeros(shape, np.result_type(x.dtype, y.dtype)))
-        elif any(isinstance(row, Tensor) for row in rows):
-            jacobians.append(np.reshape(np.stack(rows), shape))
-        else:
-            jacobians.append(np.stack(rows).reshape(shape))
-    return jacobians
-
-
-def _place(name: str, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[str, Any], key: int | str) -> _Place:
-    """Where the argument of that position or name was given."""
-    if isinstance(key, str):
-        if key in kwargs:
-            return _Place(key, kwargs[key])
-        try:
-            names = list(inspect.signature(f).parameters)
-        except (TypeError, ValueError):
-            names = []
-        if key in names and names.index(key) < len(args):
-            return _Place(names.index(key), args[names.index(key)])
-        raise ValueError(f"{name}: no argument named {key!r} was given; given {len(args)} by position and {[*kwargs]}")
-    if not -len(args) <= key < len(args):
-        raise ValueError(f"{name}: no argument at position {key}; given {len(args)} by position and {[*kwargs]}")
-    return _Place(key % len(args), args[key])
-
-
-def _tracked(x: Any, what: str = "argument") -> Tensor:
-    """A tensor of its own to differentiate by: connected with x if x is tracked, a leaf otherwise."""
-    if isinstance(x, Tensor) and x._requires_grad:
-        with enable_grad():
-            return alias(x)  # type: ignore[no-any-return]
-    array = np.asarray(x._data if isinstance(x, Tensor) else x)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(f"{what}: given {type(x).__name__} of dtype {array.dtype}; needed numbers to differentiate by")
-    return Tensor(array, requires_grad=True, ensure_writable=False)
-
-
-def _matching(name: str, what: str, given: Any, structure: Any, tensors: Sequence[Tensor]) -> list[Any]:
-    """The leaves of `given` as Tensors, checked against containers, shapes and dtypes; as VJPs see them for `g`."""
-    found = leaves(given)
-    if list(paths(given)) != list(paths(structure)):
-        raise ValueError(f"{name}: {what} has the places {[*paths(given)]}, needed {[*paths(structure)]}")
-    result = []
-    for g, t, path in zip(found, tensors, paths(structure), strict=True):
-        g = g if isinstance(g, Tensor) else Tensor(np.array(g))
-        if g.shape != t.shape:
-            raise ValueError(f"{name}: {what}{path} has shape {g.shape}, needed {t.shape}")
-        g = g.astype(t.dtype)
-        result.append(facing(g if g._requires_grad else g._data) if what == "g" else g)
-    return result
-
-
-def _inner(g: Any, t: Any) -> Any:
-    """⟨g, t⟩ of a gradient and a direction: dL = Re(Σ conj(g) t)."""
-    product = np.real(np.conjugate(g) * t) if t.dtype.kind == "c" else g * t
-    return product.sum()
