@@ -4,8 +4,8 @@ import numpy as np
 import pureml_nn
 import pytest
 from nn_cases import ERRORS, LAYERS, checks
-from pureml_core import Parameter, Tensor, check_vjp, no_grad
-from pureml_nn import Affine, Dropout, Layer, Linear, Sequential, activations, relu
+from pureml_core import Parameter, Tensor, no_grad
+from pureml_nn import Affine, Dropout, Layer, Linear, Sequential
 
 
 def draw(*shape, seed=0):
@@ -64,29 +64,6 @@ def test_every_layer_has_a_row():
     tried = {kind for case in LAYERS for kind in inside(case.make())}
     public = {x for x in vars(pureml_nn).values() if isinstance(x, type) and issubclass(x, Layer)}
     assert public - tried - {Layer, pureml_nn.NN} == set()
-
-
-# ---- activations
-
-
-@pytest.mark.parametrize("name", activations.__all__)
-def test_activations_keep_shape_and_dtype(name):
-    f = getattr(activations, name)
-    for dtype in (np.float32, np.float64):
-        for shape in [(3,), (2, 3), (2, 2, 3)]:
-            x = draw(*shape).astype(dtype)
-            for given in (x, Tensor(x)):
-                y = f(given)
-                assert isinstance(y, Tensor) and y.shape == shape and y.dtype == dtype
-    assert np.isfinite(f(np.array([1e4, -1e4, 0.0], np.float32)).data).all()
-    check_vjp(f, draw(2, 3), order=2)
-
-
-def test_relu_at_zero_and_nan():
-    x = Tensor([-1.0, -0.0, 0.0, 2.0], requires_grad=True)
-    relu(x).backward()
-    assert x.grad.tolist() == [0, 0, 0, 1]
-    assert np.isnan(relu(np.array([np.nan])).data).all()
 
 
 # ---- Affine

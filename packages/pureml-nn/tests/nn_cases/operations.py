@@ -36,3 +36,96 @@ CASES += [
     case("turned", n(2, 3, 4), turns=np.exp(1j * n(3, 2))),
     case("turned", n(0, 3, 2), turns=np.exp(1j * n(3, 1))),
 ]
+
+# Losses.
+
+LABELS = np.array([3, 0, 3])
+SCALE = np.array([1, 0, 2], np.int8)
+PAIR = np.array([[2, 1], [1, 1]])  # labels of two samples, the second with a repetition
+FRAMES, COUNT = np.array([4, 3]), np.array([2, 1])
+
+CASES += [
+    *[case("cross_entropy", n(*s), pos(*s)) for s in ((4,), (1, 3), (3, 3), (0, 3), (2, 1))],
+    *[case("label_cross_entropy", z, LABELS, scale) for z in (n(3, 4), 40 * n(3, 4)) for scale in (None, SCALE)],
+    case("label_cross_entropy", n(4), np.array(2), None),
+    case("label_cross_entropy", n(2, 2, 3), np.array([[0, 2], [1, 1]]), None),
+    case("label_cross_entropy", n(3, 3), np.array([1, 1, 0]), None),
+    case("label_cross_entropy", n(0, 3), np.zeros(0, int), None),
+    case("picked", n(3, 4), LABELS),
+    case("picked", n(2, 2, 3), np.array([[0, 2], [1, 1]])),
+    case("picked", n(4), np.array(2)),
+    case("placed", n(3), LABELS, classes=4),
+    case("placed", n(2, 2), np.array([[0, 2], [1, 1]]), classes=3),
+    case("x_ln_x", pos(3, 4)),
+    *[case("binary_cross_entropy", n(*s), pos(*s), 3) for s in ((3, 4), (), (0,))],
+    case("binary_cross_entropy", n(3, 4), pos(3, 4), np.array([0, 1, 2, 3], np.int8)),
+    *[case("binary_log_loss", pos(3, 4) / 3, pos(3, 4), w) for w in (None, 3)],
+    *[case("mean_squared_error", n(*s), n(*s)) for s in ((3, 4), (1,), ())],
+    *[case("huber", 2 * n(*s), delta=0.7) for s in ((3, 4), (), (0,))],
+    case("connectionist", n(2, 4, 3), PAIR, FRAMES, COUNT, blank=0),
+    case("connectionist", n(2, 4, 3), PAIR % 2 + 1, FRAMES, np.array([1, 0]), blank=0),
+    case("connectionist", n(1, 5, 3), np.array([[1, 1]]), np.array([5]), np.array([2]), blank=2),
+    case("connectionist", n(2, 3, 3), np.zeros((2, 0), int), np.array([3, 1]), np.array([0, 0]), blank=0),
+]
+
+# Recurrent.
+
+LENGTHS = np.array([2, 0, 3])
+
+for gates, name, extra in ((1, "rnn", ()), (3, "gru", (n(3),)), (4, "lstm", ())):  # no, one and all of the options
+    state = (n(3, 1), n(3, 1))[: 2 if name == "lstm" else 1]
+    CASES += [
+        case(name, n(3, 3, 1), *(None for _ in state), n(1, gates), n(1, gates)),
+        case(name, n(3, 3, 1), *state, n(1, gates), n(1, gates), n(gates), *extra, LENGTHS),
+        case(name, n(3, 3, 1), *state, n(1, gates), n(1, gates), n(gates), *extra, LENGTHS, reverse=True),
+        case(name, n(3, 2, 2), *state, n(2, gates), n(1, gates), n(gates), *extra, None, reverse=True),
+        case(name, n(3, 0, 2), *state, n(2, gates), n(1, gates), n(gates), *extra, None),
+    ]
+CASES += [
+    case("rnn", n(2, 3, 2), n(2, 2), n(2, 2), n(2, 2), n(2), None, nonlinearity="relu", reverse=r) for r in (0, 1)
+]
+
+# Normalisation, Embedding.
+
+CASES += [
+    *[
+        case(name, n(*s), *weights, axes=axes)
+        for s, axes in [((5, 4), 1), ((4, 4), 1), ((1, 4), 1), ((4,), 1), ((0, 4), 1), ((2, 3, 4), 2), ((2, 2, 2), 3)]
+        for name, weights in [
+            ("layer_norm", (pos(*s[-axes:]), n(*s[-axes:]))),
+            ("layer_norm", (pos(*s[-axes:]), None)),
+            ("layer_norm", ()),
+            ("rms_norm", (pos(*s[-axes:]),)),
+            ("rms_norm", ()),
+        ]
+    ],
+    *[
+        case("batch_norm", n(*s), pos(s[1]), n(s[1]), eps=0.1)
+        for s in [(5, 3), (3, 3), (2, 3, 4), (3, 3, 3), (2, 3, 2, 2), (1, 3, 3)]
+    ],
+    *[
+        case("channelwise", n(*s), mean, n(3), n(3))
+        for s in [(5, 3), (3, 3), (2, 3, 4), (3, 3, 3), (2, 3, 2, 2), (0, 3, 2)]
+        for mean in (n(3), None)
+    ],
+    *[case("embedding", n(4, 3), index=i, padding_idx=p) for i in (PAIR, np.array(1)) for p in (None, 0)],
+    case("embedding", n(4, 4), index=PAIR, padding_idx=0, sparse=True),
+]
+
+# Activations: none of the entries is at a kink.
+
+CASES += [
+    *[
+        case(name, np.asarray(3 * n(*s)), **settings)
+        for s in ((4, 4), (0, 4), ())
+        for name, settings in [
+            ("leaky_relu", {}), ("leaky_relu", {"negative_slope": -0.3}), ("hardtanh", {}),
+            ("hardtanh", {"min_val": -2, "max_val": 0.5}), ("hardsigmoid", {}), ("hardswish", {}), ("elu", {}),
+            ("elu", {"alpha": 0.3}), ("celu", {}), ("celu", {"alpha": 0.3}), ("selu", {}), ("gelu", {}),
+            ("gelu", {"approximate": "tanh"}), ("silu", {}), ("mish", {}), ("softplus", {}), ("softsign", {}),
+            ("softplus", {"beta": 2.5}),
+        ]
+    ],
+    *[case("rectified", n(3, 4), w) for w in (n(), n(1), n(4), n(3, 1))],
+    Case("straight_through", (n(3, 4), n(3, 4)), order=0),
+]  # fmt: skip
