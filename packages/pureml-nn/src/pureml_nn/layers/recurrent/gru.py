@@ -168,10 +168,10 @@ class GRUCell(Cell):
     gates = 3
 
     def step(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        return gru_step(x, *state, self.W_ih, self.W_hh, self.b_ih, self.b_hh)
+        return gru_step(x, state[0], self.W_ih, self.W_hh, self.b_ih, self.b_hh)
 
     def sequence(self, X: Any, state: tuple[Any, ...], lengths: Any, reverse: bool) -> tuple[Any, ...]:
-        return gru(X, *state, self.W_ih, self.W_hh, self.b_ih, self.b_hh, lengths, reverse=reverse)  # type: ignore[no-any-return]
+        return gru(X, state[0], self.W_ih, self.W_hh, self.b_ih, self.b_hh, lengths, reverse)  # type: ignore[no-any-return]
 
 
 class GRU(Recurrent):

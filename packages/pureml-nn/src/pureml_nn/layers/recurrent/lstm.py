@@ -108,7 +108,7 @@ def _backward(
     each times the derivative of its σ or tanh for dz. All that does not depend on dh or dc is computed for all steps
     before the loop.
     """
-    T, B, H = cs.shape[0] - 1, *cs.shape[1:]
+    T, B, H = gY.shape
     i, f, o, g = (gates[..., k * H : (k + 1) * H] for k in range(4))
     dz = np.empty((T, B, 4, H), cs.dtype)
     dc_dh = np.empty((T, B, H), cs.dtype)
@@ -160,10 +160,12 @@ class LSTMCell(Cell):
     opened = (1, 1.0)
 
     def step(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        return lstm_step(x, *state, self.W_ih, self.W_hh, self.bias())
+        h, c = state
+        return lstm_step(x, h, c, self.W_ih, self.W_hh, self.bias())
 
     def sequence(self, X: Any, state: tuple[Any, ...], lengths: Any, reverse: bool) -> tuple[Any, ...]:
-        return lstm(X, *state, self.W_ih, self.W_hh, self.bias(), lengths, reverse=reverse)  # type: ignore[no-any-return]
+        h, c = state
+        return lstm(X, h, c, self.W_ih, self.W_hh, self.bias(), lengths, reverse)  # type: ignore[no-any-return]
 
 
 class LSTM(Recurrent):

@@ -136,11 +136,10 @@ class RNNCell(Cell):
         super().__init__(input_size, hidden_size, bias=bias, method=method, seed=seed)
 
     def step(self, x: Any, *state: Any) -> tuple[Any, ...]:
-        return rnn_step(x, *state, self.W_ih, self.W_hh, self.bias(), self.nonlinearity)
+        return rnn_step(x, state[0], self.W_ih, self.W_hh, self.bias(), self.nonlinearity)
 
     def sequence(self, X: Any, state: tuple[Any, ...], lengths: Any, reverse: bool) -> tuple[Any, ...]:
-        weights = self.W_ih, self.W_hh, self.bias()
-        return rnn(X, *state, *weights, lengths, nonlinearity=self.nonlinearity, reverse=reverse)  # type: ignore[no-any-return]
+        return rnn(X, state[0], self.W_ih, self.W_hh, self.bias(), lengths, self.nonlinearity, reverse)  # type: ignore[no-any-return]
 
 
 class RNN(Recurrent):
