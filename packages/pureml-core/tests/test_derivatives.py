@@ -73,7 +73,8 @@ def test_nested_over_another_variable():
 
 def test_a_function_that_does_not_depend():
     assert grad(lambda x: Tensor(1.0))(X).tolist() == [0.0] * 3
-    assert grad(lambda x: 1.0)(X).tolist() == [0.0] * 3
+    with pytest.warns(UserWarning, match=r"grad: the function returned float 1\.0, which does not depend"):
+        assert grad(lambda x: 1.0)(X).tolist() == [0.0] * 3
     assert jvp(lambda x: Tensor(1.0), X, X)[1] == 0.0
     assert jacobian(lambda x: Tensor([1.0, 2.0]))(X).tolist() == [[0.0] * 3] * 2
     assert hessian(lambda x: x.sum())(X).tolist() == [[0.0] * 3] * 3
@@ -84,6 +85,39 @@ def test_a_gradient_needs_one_real_number():
         grad(np.sin)(X)
     with pytest.raises(ValueError, match="complex128"):
         grad(lambda x: x * 1j)(1.0)
+
+
+def test_mistakes_are_errors():
+    with pytest.raises(ValueError, match="forget to return"):
+        grad(lambda x: None)(1.0)
+    with pytest.raises(TypeError, match="returns 'a', needed numbers"):
+        grad(lambda x: "a")(1.0)
+    with pytest.raises(ValueError, match="names an argument twice"):
+        grad(np.multiply, (0, -2))(2.0, 3.0)
+    with pytest.raises(TypeError, match="output 0 is"):
+        pm.gradients(1.0, Tensor(1.0, True))
+
+    def cut(x):
+        out = np.zeros(3)
+        for i in range(3):
+            out[i] = x[i] ** 2
+        return out.sum()
+
+    with pytest.warns(UserWarning, match="written into an ndarray"):
+        grad(cut)(X)
+
+
+def test_what_vjp_returns_is_the_callers():
+    x = X.copy()
+    y, back = vjp(np.exp, x)
+    y *= 0
+    x[:] = 100
+    np.testing.assert_allclose(back(np.ones(3))[0], np.exp(X))
+
+
+def test_none_is_a_place_without_numbers():
+    g = grad(lambda p: p["w"] ** 2)({"w": 3.0, "b": None})
+    assert g == {"w": 6.0, "b": None}
 
 
 def test_vjp_pulls_back_repeatedly():

@@ -188,6 +188,18 @@ def test_a_report_has_hints(vjp, hint):
         del pm.OPS["__main__.doubled"]
 
 
+def test_nothing_to_check_is_an_error_and_a_wrong_definition_is_found():
+    with pytest.raises(TypeError, match="nothing to differentiate by"):
+        check_grad(np.square, np.array([1, 2]))
+
+    @op(definition=lambda x: x**3)
+    def squared(x, /):
+        return x * x, lambda g: 2 * g * x
+
+    with pytest.raises(AssertionError, match="the recorded gradient is another"):
+        check_vjp(squared, np.array([0.5, 2.0]), order=2)
+
+
 def test_a_transposed_gradient_is_recognised():
     @op
     def twisted(x, /):
@@ -260,6 +272,40 @@ def test_derivatives_of_a_checkpoint():
             ours = results
     for a, b in zip(ours, results, strict=True):
         np.testing.assert_allclose(a, b)
+
+
+def test_hooks_of_what_a_checkpoint_reaches_see_the_whole_gradient_once():
+    w = Tensor([2.0], requires_grad=True)
+    w.register_hook(lambda g: g * 10)
+    checkpoint(lambda x: x * w)(Tensor([3.0], requires_grad=True)).backward()
+    assert w.grad.tolist() == [30.0]
+    w = Tensor([2.0], requires_grad=True)
+    h = w * 1.0
+    h.register_hook(lambda g: g * 10)
+    (checkpoint(lambda x: x * h)(Tensor([3.0], requires_grad=True)) + h).backward()
+    assert w.grad.tolist() == [40.0]
+
+
+def test_a_checkpoint_around_inner_derivatives():
+    X = np.random.default_rng(0).standard_normal((4, 2))
+
+    def inner(w):
+        return np.sum((X @ w - 1) ** 2)
+
+    def outer(w):
+        for _ in range(3):
+            w = w - 0.1 * pm.grad(inner)(w)
+        return inner(w)
+
+    w = np.array([0.1, 0.2])
+    np.testing.assert_allclose(pm.grad(checkpoint(outer))(w), pm.grad(outer)(w))
+
+
+def test_a_checkpoint_that_computes_something_else_says_so():
+    shapes = [(3,), (1,)]
+    y = checkpoint(lambda x: x * np.ones(shapes.pop(0)))(Tensor([1.0], requires_grad=True))
+    with pytest.raises(RuntimeError, match=r"shapes \[\(1,\)\], at first they were \[\(3,\)\]"):
+        y.backward(np.ones(3))
 
 
 def test_checkpoints_nest_and_sweep_twice():

@@ -37,11 +37,13 @@ def sweep(
     *,
     keep_graph: bool = False,
     create_graph: bool = False,
+    whole: bool = True,
 ) -> dict[Any, Any]:
     """{target: gradient of the sum of seed · output}, for the `wanted` targets that it reaches.
 
     Without `wanted`: for all leaves, and for the nodes that were asked to retain theirs. A gradient has its
     target's shape and dtype and is a writable array that nothing else shares (with `create_graph`, a Tensor).
+    `whole=False` says that the wanted gradients are contributions to a surrounding sweep: their hooks wait for that.
     """
     outputs = list(outputs)
     gradient: dict[Any, Any] = {}  # what has reached a target so far: borrowed from a VJP,
@@ -65,11 +67,11 @@ def sweep(
         while heap:
             node = heappop(heap)[1]
             if reached and node in reached:
-                g = _one_per_value(node, {p.index: _arrived(p, gradient, kept) for p in reached.pop(node)})
+                g = _one_per_value(node, {p.index: _arrived(p, gradient, kept, whole) for p in reached.pop(node)})
             elif node.watch is None and not (kept and node in kept) and gradient[node].__class__ is not RowSparse:
                 g = (gradient.pop(node),)
             else:
-                g = (_arrived(node, gradient, kept),)
+                g = (_arrived(node, gradient, kept, whole),)
             if leading is not None and node not in leading:
                 continue
             vjps: Any = node.vjps
@@ -117,7 +119,7 @@ def sweep(
                 node.vjps, node.inputs = None, ()
 
     for target in gradient:
-        if not isinstance(target, Node | Part) and getattr(target, "_hooks", None):
+        if not isinstance(target, Node | Part) and getattr(target, "_hooks", None) and (whole or target not in kept):
             gradient[target] = _through_hooks(gradient[target], target._hooks, target)
             owned.discard(target)
     if create_graph:  # a tracked Tensor can be shared, as it is only ever replaced by new ones; an array cannot
@@ -158,10 +160,10 @@ def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
     return dx.astype(dtype)
 
 
-def _arrived(target: Node | Part, gradient: dict[Any, Any], kept: frozenset[Any]) -> Any:
+def _arrived(target: Node | Part, gradient: dict[Any, Any], kept: frozenset[Any], whole: bool) -> Any:
     """The whole gradient of a target that its node is about to use: changed by hooks, kept if somebody wants it."""
     watch = target.watch
-    if watch is not None and watch.hooks:
+    if watch is not None and watch.hooks and (whole or target not in kept):
         gradient[target] = _through_hooks(gradient[target], watch.hooks, target)
     g = gradient[target] if target in kept or (watch is not None and watch.retain) else gradient.pop(target)
     return g.dense() if g.__class__ is RowSparse else g

@@ -65,7 +65,7 @@ def _general(op: Op, body: Any, defaults: tuple[Any, ...]) -> Callable[..., Any]
         except EXPLAINED as error:
             _explain(error, op.name, arrays)
             raise
-        if result.__class__ is not tuple or len(result) != len(data) + 1:
+        if not data or result.__class__ is not tuple or len(result) != len(data) + 1:
             raise _miscounted(op.name, result, len(data))
         y, *vjps = result
         tracked = False
@@ -75,7 +75,9 @@ def _general(op: Op, body: Any, defaults: tuple[Any, ...]) -> Callable[..., Any]
             elif vjps[i] is not None:
                 tracked = True
         sources = tuple([(x._node or x) if isinstance(x, Tensor) else x for x in data]) if tracked else ()
-        return finish(op, y, data, arrays, sources, tuple(vjps) if tracked else None, (positional, settings))
+        return finish(
+            op, y, data, arrays, sources, tuple(vjps) if tracked else None, _settings(op, positional, settings)
+        )
 
     return call
 
@@ -102,7 +104,7 @@ def _unary(op: Op, body: Any) -> Callable[..., Any]:
             raise _miscounted(op.name, result, 1)
         y, vjp = result
         vjps = (vjp,) if tracked and vjp is not None else None
-        given = (positional, settings) if positional or settings else NO_SETTINGS
+        given = _settings(op, positional, settings) if positional or settings else NO_SETTINGS
         return finish(op, y, (x,), (array,), (source,), vjps, given)
 
     return call
@@ -176,6 +178,8 @@ def finish(
     else:
         if y.__class__ is not np.ndarray:
             y = np.asarray(y)
+            if y.dtype == object:
+                raise TypeError(f"{op.name}: its value is {y!r:.80}; an op returns numbers or arrays of numbers")
         result = _new(Tensor)
         result._data = y
         result._node = node
@@ -195,6 +199,17 @@ def finish(
         for observer in observers:
             observer.computed(op, data, y, node)
     return result
+
+
+def _settings(op: Op, positional: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
+    """The settings of a call, of which nothing may be tracked."""
+    for value in (*positional, *settings.values()):
+        if isinstance(value, Tensor) and value._requires_grad and recording()[0]:
+            raise TypeError(
+                f"{op.name}: given a tracked tensor of shape {value.shape} as a setting, which has no gradient; "
+                "make it data, before the `/`, or give .detach() of it"
+            )
+    return positional, settings
 
 
 def _several(values: tuple[Any, ...], node: Node | None, data: Sequence[Any]) -> tuple[Tensor, ...]:

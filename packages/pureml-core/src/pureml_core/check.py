@@ -11,6 +11,7 @@ import numpy as np
 from .derivatives import gradients
 from .mode import enable_grad, no_grad
 from .tensor import Tensor
+from .tree import leaves
 
 ENTRIES_SHOWN = 5
 
@@ -151,6 +152,11 @@ class _Check:
         self.rng = np.random.default_rng(seed)
         self.arrays = [_double(x) if _is_floating(x) else x for x in inputs]
         self.chosen = [i for i, x in enumerate(inputs) if _is_floating(x)]
+        if not self.chosen:
+            raise TypeError(
+                f"{self.name}: nothing to differentiate by: given {', '.join(type(x).__name__ for x in inputs)}; give "
+                "floating arrays, each as an input of its own"
+            )
         with no_grad():
             arrays: list[Any] = [Tensor(x) if i in self.chosen else x for i, x in enumerate(self.arrays)]
             self.incoming = [self.random(y) for y in _values(f(*arrays, **settings))]
@@ -179,8 +185,14 @@ class _Check:
             if not isinstance(y, Tensor) or not y.requires_grad:
                 return Tensor(0.0)
             total: Any = 0.0
-            found = gradients(y, [full[i] for i in self.chosen], create_graph=True)
-            for i, dx in zip(self.chosen, found, strict=True):
+            xs = [full[i] for i in self.chosen]
+            found = gradients(y, xs, create_graph=True)
+            for i, dx, plain in zip(self.chosen, found, gradients(y, xs, keep_graph=True), strict=True):
+                if not np.allclose(dx.data, plain.data, rtol=1e-6, atol=1e-9, equal_nan=True):
+                    raise AssertionError(
+                        f"{self.name}: input {i}: the recorded gradient is another than the plain one; does the body, "
+                        "run on Tensors, or definition= compute something else?"
+                    )
                 total = total + np.real(dx * self.directions[i]).sum()
         return total
 
@@ -264,4 +276,4 @@ def _is_floating(x: Any) -> bool:
 
 
 def _values(y: Any) -> list[Any]:
-    return [v if isinstance(v, Tensor) else Tensor(v) for v in (y if isinstance(y, tuple | list) else (y,))]
+    return [v if isinstance(v, Tensor) else Tensor(v) for v in leaves(y)]

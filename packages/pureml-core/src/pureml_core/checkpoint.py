@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from .backward import sweep
 from .call import finish
+from .history import tick
 from .mode import Observer, enable_grad, no_grad, recording
 from .op import Op, alias
 from .randomness import Randomness
@@ -82,7 +83,7 @@ class _Segment(Op):
 
         The arguments are given untracked: whatever is tracked where nothing is recorded comes from elsewhere.
         """
-        with no_grad(), _Reached() as reached:
+        with no_grad(), _Reached(tick()) as reached:
             self.run([x.detach() for x in self.arguments])
         value, self.value = self.value, None
         return value, list(reached.tensors.values())
@@ -96,6 +97,7 @@ class _Segment(Op):
         arrays = tuple(y._data for y, counts in zip(outputs, self.floating, strict=True) if counts)
         if not self.inputs or not arrays:
             return value
+        self.shapes = [y.shape for y in arrays]
         self.last: tuple[tuple[Any, ...], list[Any]] = ((), [])
         vjps = tuple(functools.partial(self.vjp, i) for i in range(len(self.inputs)))
         sources = tuple(x._node or x for x in self.inputs)
@@ -103,6 +105,23 @@ class _Segment(Op):
         tensors = finish(self, arrays if len(arrays) > 1 else arrays[0], self.inputs, data, sources, vjps, ((), {}))
         new = iter(tensors if isinstance(tensors, tuple) else (tensors,))
         return like(value, iter([next(new) if counts else y for y, counts in zip(outputs, self.floating, strict=True)]))
+
+    def again(self, arguments: Sequence[Tensor]) -> list[Tensor]:
+        """The floating Tensors of the value once more.
+
+        Raises:
+            RuntimeError: f returned something else this time.
+        """
+        ys = self.run(arguments)
+        if len(ys) == len(self.floating):
+            ys = [y for y, counts in zip(ys, self.floating, strict=True) if counts]
+        shapes = [getattr(y, "shape", None) for y in ys]
+        if shapes != self.shapes:
+            raise RuntimeError(
+                f"{self.name}: the recomputation returned values of shapes {shapes}, at first they were {self.shapes}; "
+                "a checkpointed function must compute the same whenever it is called with the same arguments"
+            )
+        return ys
 
     def vjp(self, i: int, *g: Any) -> Any:
         """The gradient of input i: all of them come from one recomputation."""
@@ -118,14 +137,14 @@ class _Segment(Op):
         self.randomness.restore(self.start)
         try:
             with enable_grad():
-                ys = [y for y, counts in zip(self.run(copies), self.floating, strict=True) if counts]
+                ys = self.again(copies)
         finally:
             self.randomness.restore(now)
             self.value = None
         targets = [x._node or x for x in (*copies, *self.reached)]
         pairs = [(y._node or y, seed) for y, seed in zip(ys, g, strict=True) if y._requires_grad]
         outputs, seeds = zip(*pairs, strict=True) if pairs else ((), ())
-        found = sweep(outputs, seeds, targets, create_graph=create_graph)
+        found = sweep(outputs, seeds, targets, create_graph=create_graph, whole=False)
         return [found.get(target) for target in targets]
 
     def replay(self, node: Any, recovered: Any) -> Sequence[Callable[..., Any] | None]:
@@ -144,21 +163,26 @@ class _Segment(Op):
         self.randomness.restore(self.start)
         try:
             with no_grad():
-                ys = self.run([Tensor(x, ensure_writable=False) for x in arrays[: len(self.arguments)]])
+                ys = self.again([Tensor(x, ensure_writable=False) for x in arrays[: len(self.arguments)]])
         finally:
             self.randomness.restore(now)
             self.value = None
-        values = tuple(y._data for y, counts in zip(ys, self.floating, strict=True) if counts)
+        values = tuple(y._data for y in ys)
         return (values if len(values) > 1 else values[0],)
 
 
 class _Reached(Observer):
-    """Collects the tracked tensors that operations are given."""
+    """Collects the tracked tensors that operations are given, but for those made since `start`: f's own business."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int) -> None:
+        self.start = start
         self.tensors: dict[int, Tensor] = {}
 
     def computed(self, op: Any, inputs: Any, value: Any, node: Any) -> None:
         for x in inputs:
-            if isinstance(x, Tensor) and x._requires_grad:
+            if (
+                isinstance(x, Tensor)
+                and x._requires_grad
+                and self.start > (x._node.order if x._node else x._changed[0])
+            ):
                 self.tensors[id(x)] = x

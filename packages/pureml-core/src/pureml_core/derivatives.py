@@ -64,6 +64,8 @@ def value_and_grad(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., t
     @functools.wraps(f)
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = Run("grad", f, args, kwargs, argnums)
+        if not run.ys:
+            raise ValueError(f"grad: given a function that returns {run.y!r}; did it forget to return its value?")
         if len(run.ys) != 1 or run.ys[0].shape != () or run.ys[0].dtype.kind == "c":
             given = ", ".join(f"{y.dtype} of shape {y.shape}" for y in run.ys)
             raise ValueError(
@@ -95,7 +97,7 @@ def vjp(
     >>> pullback(np.array([1.0, 10.0]))
     (array([ 3., 40.]), array([ 1., 20.]))
     """
-    run = Run("vjp", f, args, kwargs, tuple(range(len(args))) if argnums is None else argnums)
+    run = Run("vjp", f, args, kwargs, tuple(range(len(args))) if argnums is None else argnums, lasting=True)
 
     def pullback(g: Any) -> Any:
         seeds = matching("vjp", "g", g, run.y, run.ys)
@@ -275,11 +277,13 @@ def gradients(
     >>> float(dy), float(gradients(dy, x))
     (12.0, 12.0)
     """
-    ys = [outputs] if isinstance(outputs, Tensor) else list(outputs)
-    xs = [inputs] if isinstance(inputs, Tensor) else list(inputs)
+    ys: list[Any] = list(outputs) if isinstance(outputs, list | tuple) else [outputs]
+    xs: list[Any] = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     gs = [None] * len(ys) if grads is None else [grads] if isinstance(outputs, Tensor) else list(grads)
     for kind, tensors in (("output", ys), ("input", xs)):
         for i, t in enumerate(tensors):
+            if not isinstance(t, Tensor):
+                raise TypeError(f"gradients: {kind} {i} is {t!r:.60}, needed a Tensor")
             if not t._requires_grad:
                 raise RuntimeError(f"gradients: {kind} {i} of shape {t.shape} is not tracked; it needs requires_grad")
     if len(gs) != len(ys):

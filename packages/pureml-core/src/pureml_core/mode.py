@@ -21,6 +21,13 @@ def is_grad_enabled() -> bool:
     return _mode.get()[0]
 
 
+def _leave(block: Any) -> None:
+    before = _mode.get()[2]
+    if before is None:
+        raise RuntimeError(f"{type(block).__name__}: left without having been entered; use it by `with`")
+    _mode.set(before)
+
+
 class _Mode:
     """A context manager and a decorator, reusable and nestable."""
 
@@ -31,7 +38,7 @@ class _Mode:
         _mode.set((self.enabled, before[1], before))
 
     def __exit__(self, *exc: object) -> None:
-        _mode.set(_mode.get()[2])
+        _leave(self)
 
     def __call__(self, f: F) -> F:
         if inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f):
@@ -88,7 +95,7 @@ class Observer:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        _mode.set(_mode.get()[2])
+        _leave(self)
 
     def computed(self, op: Any, inputs: Any, value: Any, node: Any) -> None:
         """An operation has given a value, an array or a tuple of them.

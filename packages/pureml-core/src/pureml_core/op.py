@@ -49,6 +49,8 @@ class Op:
         self.numpy = numpy
         self.linear = linear
         self.definition = definition
+        if not hasattr(body, "__code__"):
+            raise TypeError(f"op: given {body!r}, needed a function that is written in Python")
         code = body.__code__
         self.variadic = bool(code.co_flags & VARIADIC)
         self.data = code.co_varnames[: code.co_posonlyargcount]  # the names of the arguments before `/`
@@ -114,6 +116,8 @@ def op(
         return lambda body: op(body, numpy=numpy, bind=bind, linear=linear, definition=definition)  # type: ignore[call-overload]
 
     aliases = () if numpy is None else (numpy,) if callable(numpy) else tuple(numpy)
+    if not all(callable(f) for f in aliases):
+        raise TypeError(f"op: given numpy={numpy!r}, needed functions such as np.exp")
     record = Op(body, aliases[0] if aliases else None, linear, definition)
     record.call = call = caller(record)
     call.op = record

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -60,7 +61,14 @@ class Protocols(TensorBase):
         if call is None:
             return self._plainly(func, args, kwargs, args[:1] if func in WRITERS else (kwargs.get("out"),))
         if not kwargs:
-            return call(*args)
+            try:
+                return call(*args)
+            except TypeError as error:
+                if "positional argument" not in str(error):
+                    raise
+            named = inspect.signature(func).bind(*args).arguments  # more than the operation takes by position
+            first, *names = named
+            args, kwargs = (named[first],), {name: named[name] for name in names}
         return self._led(call, func, args, {key: x for key, x in kwargs.items() if not _is_silent(key, x)})
 
     def _led(self, call: Callable[..., Any], f: Callable[..., Any], args: Any, kwargs: Any) -> Any:

@@ -77,5 +77,9 @@ def remedy(name: str, keyword: str | None = None) -> str:
     from difflib import get_close_matches  # here, so that importing the library does not load it
 
     differentiable = {f.__name__ for f, call in NUMPY.items() if hasattr(call, "op")}
-    close = get_close_matches(method, differentiable - {method}, 1, 0.75)
+    close = (
+        [method]
+        if method in differentiable and name != f"np.{method}"
+        else get_close_matches(method, differentiable - {method}, 1, 0.75)
+    )
     return f"np.{close[0]} has a derivative; did you mean it?" if close else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -54,12 +55,20 @@ class Run:
         y: the function's value, in its containers; `ys` its leaves, as Tensors.
         xs: the tracked copies.
         recorded: whether derivatives must be recorded in their turn: something else is tracked that they depend on.
+        lasting: whether it is used later, when the caller may have written into what he gave and got.
     """
 
-    def __init__(self, name: str, f: Callable[..., Any], args: Any, kwargs: Any, argnums: Which) -> None:
+    def __init__(
+        self, name: str, f: Callable[..., Any], args: Any, kwargs: Any, argnums: Which, *, lasting: bool = False
+    ) -> None:
+        self.lasting = lasting
         self.single = isinstance(argnums, int | str)
         keys = [argnums] if isinstance(argnums, int | str) else list(argnums)
+        if not all(isinstance(key, int | str) for key in keys):
+            raise TypeError(f"{name}: given argnums={argnums!r}, needed positions or names of arguments")
         self.places = [_place(name, f, args, kwargs, key) for key in keys]
+        if len({place.key for place in self.places}) < len(keys):
+            raise ValueError(f"{name}: given argnums={argnums!r}, which names an argument twice")
         self.xs: list[Tensor] = []
         was = recording()[0]
         with enable_grad():
@@ -70,14 +79,14 @@ class Run:
                 for x, path in zip(old, paths(place.value), strict=True):
                     if isinstance(x, Tensor):
                         self.as_tensors = True
-                    self.xs.append(tracked_copy(x, f"{name}: argument {place.key!r}{path}"))
+                    self.xs.append(tracked_copy(x, f"{name}: argument {place.key!r}{path}", copy=lasting))
                 new = like(place.value, iter(self.xs[len(self.xs) - len(old) :]))
                 if isinstance(place.key, int):
                     args[place.key] = new
                 else:
                     kwargs[place.key] = new
             self.y = f(*args, **kwargs)
-            self.ys = [y if isinstance(y, Tensor) else Tensor(y) for y in leaves(self.y)]
+            self.ys = [_number(name, y) for y in leaves(self.y)]
         self.recorded = was and self._depends_on_others()
 
     def _depends_on_others(self) -> bool:
@@ -116,9 +125,10 @@ class Run:
 
     def outside(self, y: Any) -> Any:
         if self.recorded:
-            return y
+            return Tensor(y) if isinstance(y, np.ndarray) else y
         if isinstance(y, Tensor):
-            return y.detach() if self.as_tensors else y._data[()]
+            y = Tensor(y, copy=True) if self.lasting else y.detach()
+            return y if self.as_tensors else y._data[()]
         return Tensor(y) if self.as_tensors and isinstance(y, np.ndarray) else y[()] if isinstance(y, np.ndarray) else y
 
     def result(self, dxs: Iterable[Any]) -> Any:
@@ -145,7 +155,22 @@ def _place(name: str, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
     return _Place(key % len(args), args[key])
 
 
-def tracked_copy(x: Any, what: str = "argument") -> Tensor:
+def _number(name: str, y: Any) -> Tensor:
+    """A leaf of f's value as a Tensor."""
+    if isinstance(y, Tensor):
+        return y
+    t = Tensor(y)
+    if t.dtype.kind not in "biufc":
+        raise TypeError(f"{name}: given a function that returns {y!r:.60}, needed numbers or arrays of numbers")
+    warnings.warn(
+        f"{name}: the function returned {type(y).__name__} {y!r:.60}, which does not depend on its arguments; was "
+        "something cut by float(), or written into an ndarray? Build arrays by np.stack",
+        stacklevel=4,
+    )
+    return t
+
+
+def tracked_copy(x: Any, what: str = "argument", *, copy: bool = False) -> Tensor:
     """A tensor of its own to differentiate by: connected with x if x is tracked, a leaf otherwise."""
     if isinstance(x, Tensor) and x._requires_grad:
         with enable_grad():
@@ -153,7 +178,7 @@ def tracked_copy(x: Any, what: str = "argument") -> Tensor:
     array = np.asarray(x._data if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{what}: given {type(x).__name__} of dtype {array.dtype}; needed numbers to differentiate by")
-    return Tensor(array, requires_grad=True, ensure_writable=False)
+    return Tensor(array, requires_grad=True, ensure_writable=False, copy=copy)
 
 
 def matching(name: str, what: str, given: Any, structure: Any, tensors: Sequence[Tensor]) -> list[Any]:

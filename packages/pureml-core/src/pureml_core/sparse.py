@@ -26,15 +26,27 @@ class RowSparse:
     [[4.0], [0.0], [8.0], [0.0]]
     """
 
-    __slots__ = ("rows", "shape", "unique", "values")
+    __slots__ = ("_rows", "_values", "shape", "unique")
 
     __array_ufunc__ = None  # array + sparse asks __radd__
 
-    def __init__(self, rows: np.ndarray, values: np.ndarray, shape: tuple[int, ...], *, unique: bool = False) -> None:
-        self.rows = rows
-        self.values = values
+    def __init__(self, rows: Any, values: Any, shape: tuple[int, ...], *, unique: bool = False) -> None:
+        self._rows: list[np.ndarray] = rows if isinstance(rows, list) else [rows]  # parts: sums only join lists
+        self._values: list[np.ndarray] = values if isinstance(values, list) else [values]
         self.shape = tuple(shape)
         self.unique = unique  # whether the rows are known to be distinct and ascending
+
+    @property
+    def rows(self) -> np.ndarray:
+        if len(self._rows) > 1:
+            self._rows = [np.concatenate(self._rows)]
+        return self._rows[0]
+
+    @property
+    def values(self) -> np.ndarray:
+        if len(self._values) > 1:
+            self._values = [np.concatenate(self._values)]
+        return self._values[0]
 
     @classmethod
     def picked(cls, index: np.ndarray, g: np.ndarray, shape: tuple[int, ...]) -> RowSparse:
@@ -46,7 +58,7 @@ class RowSparse:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self.values.dtype
+        return self._values[0].dtype
 
     @property
     def ndim(self) -> int:
@@ -92,8 +104,8 @@ class RowSparse:
         if isinstance(other, RowSparse):
             if other.shape != self.shape:
                 raise ValueError(f"RowSparse: given shapes {self.shape} and {other.shape}, needed equal ones")
-            rows = np.concatenate([self.rows, other.rows])
-            return RowSparse(rows, np.concatenate([self.values, other.values]), self.shape)
+            total = RowSparse(self._rows + other._rows, self._values + other._values, self.shape)
+            return total.coalesced() if sum(map(len, total._rows)) > 2 * self.shape[0] else total
         y = np.array(other, np.result_type(other, self.dtype))
         if y.shape != self.shape:
             raise ValueError(f"RowSparse: given shapes {self.shape} and {y.shape}, needed equal ones")

@@ -11,7 +11,7 @@ import numpy as np
 
 from .backward import facing, sweep
 from .conversion import Conversion
-from .history import Node, Part, count_change, watch
+from .history import Node, Part, count_change, tick, watch
 from .methods import Methods
 from .operators import Operators
 from .protocols import Protocols, shared_counter
@@ -79,7 +79,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         self._node = None
         self._requires_grad = self._declared = bool(requires_grad)
         self._grad = None
-        self._changed = data._changed if isinstance(data, Tensor) and np.may_share_memory(array, source) else [0]
+        self._changed = data._changed if isinstance(data, Tensor) and np.may_share_memory(array, source) else [tick()]
 
     # ---- the array
 
@@ -240,6 +240,8 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         """
         if not self._requires_grad:
             raise RuntimeError(f"{self._described()} is not tracked and will have no gradient; use requires_grad_()")
+        if not callable(hook):
+            raise TypeError(f"register_hook: given {hook!r:.60}, needed a function of the gradient")
         if self._node is not None:
             return HookHandle(watch(self._node).hooks, hook)
         if getattr(self, "_hooks", None) is None:
@@ -304,7 +306,10 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         if grad is None:
             seed = np.ones(self.shape, self.dtype)
         else:
-            seed = np.array(grad._data if isinstance(grad, Tensor) else grad, dtype=self.dtype)
+            seed = np.array(grad._data if isinstance(grad, Tensor) else grad)
+            if seed.dtype.kind == "c" and self.dtype.kind != "c":
+                raise TypeError(f"backward: given a complex gradient, needed a real one for a tensor of {self.dtype}")
+            seed = seed.astype(self.dtype)
             if seed.shape != self.shape:
                 raise ValueError(
                     f"backward: given a gradient of shape {seed.shape}, needed this tensor's, {self.shape}"
@@ -339,7 +344,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._data, self._grad, self._requires_grad, self._declared = state
         self._node = None
-        self._changed = [0]
+        self._changed = [tick()]
 
 
 def accumulate(found: dict[Any, Any]) -> None:

@@ -1,7 +1,8 @@
-"""Nested containers of arrays: lists, tuples, named tuples and dicts, in any depth."""
+"""Nested containers of arrays: lists, tuples, named tuples and dicts, in any depth; None holds nothing."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,19 +13,20 @@ def leaves(tree: Any) -> list[Any]:
         return [leaf for value in tree.values() for leaf in leaves(value)]
     if isinstance(tree, list | tuple):
         return [leaf for value in tree for leaf in leaves(value)]
-    return [tree]
+    return [] if tree is None else [tree]
 
 
 def like(tree: Any, new: Iterator[Any]) -> Any:
     """A tree of the same containers, with its leaves taken from an iterator."""
     if isinstance(tree, dict):
-        return {key: like(value, new) for key, value in tree.items()}
+        kind = OrderedDict if isinstance(tree, OrderedDict) else dict
+        return kind((key, like(value, new)) for key, value in tree.items())
     if isinstance(tree, tuple) and hasattr(tree, "_fields"):
         return type(tree)(*[like(value, new) for value in tree])
     if isinstance(tree, list | tuple):
         items = [like(value, new) for value in tree]
         return items if isinstance(tree, list) else tuple(items)
-    return next(new)
+    return None if tree is None else next(new)
 
 
 def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
@@ -38,5 +40,5 @@ def paths(tree: Any, name: str = "") -> Iterator[str]:
         items = tree.items() if isinstance(tree, dict) else enumerate(tree)
         for key, value in items:
             yield from paths(value, f"{name}[{key!r}]")
-    else:
+    elif tree is not None:
         yield name
