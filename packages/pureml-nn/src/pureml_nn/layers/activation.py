@@ -257,7 +257,7 @@ class Flatten(Layer):
         shape = np.shape(X)
         if len(shape) < self.keep:
             raise ValueError(f"Flatten: given X of shape {shape}, needed at least {self.keep} axes")
-        return np.reshape(X, (*shape[: self.keep], math.prod(shape[self.keep :])))  # type: ignore[no-any-return]
+        return X.reshape(*shape[: self.keep], math.prod(shape[self.keep :]))  # type: ignore[no-any-return]
 
 
 class Residual(Layer):

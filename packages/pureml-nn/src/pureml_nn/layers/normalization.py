@@ -416,9 +416,11 @@ class GroupNorm(Layer):
         dtype = None if self.gamma is None else self.gamma.dtype
         X = _with_channels(type(self).__name__, X, self.num_channels, ("(B, {C}, ...)",), dtype)
         per_group = self.num_channels // self.num_groups * math.prod(X.shape[2:])
-        G = np.reshape(X, (X.shape[0], self.num_groups, per_group))
-        Y = np.reshape(layer_norm(G, None, None, 1, self.eps), X.shape)
-        return Y if self.gamma is None else channelwise(Y, None, self.gamma, self.beta)  # type: ignore[no-any-return]
+        groups = X.reshape(X.shape[0], self.num_groups, per_group)
+        Y = layer_norm(groups, None, None, 1, self.eps).reshape(X.shape)
+        if self.gamma is None:
+            return Y  # type: ignore[no-any-return]
+        return channelwise(Y, None, self.gamma, self.beta)  # type: ignore[no-any-return]
 
 
 class InstanceNorm(GroupNorm):
@@ -496,7 +498,7 @@ def _buffer(layer: str, name: str, value: Any, shape: tuple[int, ...], fill: flo
     return Buffer(value, dtype)
 
 
-def _last_axes(layer: str, X: Any, shape: tuple[int, ...], dtype: Any) -> Tensor:
+def _last_axes(layer: str, X: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     X = _real(layer, X, dtype)
     if X.shape[max(0, X.ndim - len(shape)) :] != shape:
         needed = ", ".join(map(str, shape))
@@ -504,7 +506,7 @@ def _last_axes(layer: str, X: Any, shape: tuple[int, ...], dtype: Any) -> Tensor
     return X
 
 
-def _with_channels(layer: str, X: Any, C: int, shapes: tuple[str, ...], dtype: Any) -> Tensor:
+def _with_channels(layer: str, X: Any, C: int, shapes: tuple[str, ...], dtype: Any) -> Any:
     """X, of (B, C) and the further axes that one of the `shapes` names; "..." stands for any."""
     X = _real(layer, X, dtype)
     ranks = {shape.count(",") + 1 for shape in shapes}
@@ -515,7 +517,7 @@ def _with_channels(layer: str, X: Any, C: int, shapes: tuple[str, ...], dtype: A
     return X
 
 
-def _real(layer: str, X: Any, dtype: Any) -> Tensor:
+def _real(layer: str, X: Any, dtype: Any) -> Any:
     """X in the layer's precision: float32 stays float32 also for counts."""
     if not isinstance(X, Tensor):
         raise TypeError(f"{layer}: given X of type {type(X).__name__}, needed a Tensor or an array")
