@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from functools import partial
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pureml_core as pm
 from pureml_core import Tensor, check_vjp
 
-from .case import Case
+from .case import Case, Error
 
 
 def values(y: Any) -> tuple[Any, ...]:
@@ -114,3 +115,17 @@ def names_without_a_row(cases: list[Case]) -> set[str]:
     """Registered operations and functions that no row tries."""
     ours = {r.name for r in [*pm.OPS.values(), *pm.COMPOSED.values()] if r.key.startswith("pureml_core.")}
     return ours - {c.name for c in cases}
+
+
+def check_error(error: Error) -> None:
+    """The exception and the message that the row promises."""
+    inputs = [Tensor(x, x.dtype.kind in "fc") if isinstance(x, np.ndarray) else x for x in error.inputs]
+    try:
+        getattr(pm, error.name)(*inputs, **error.settings)
+    except error.kind as raised:
+        assert re.search(error.message, str(raised)), f"{raised} does not match {error.message}"
+    else:
+        if error.kind is np.linalg.LinAlgError:  # NumPy in WebAssembly notices no singular matrix: then it goes on, too
+            getattr(np.linalg, error.name)(*error.inputs, **error.settings)
+            return
+        raise AssertionError(f"{error.name} did not raise {error.kind.__name__}")

@@ -92,11 +92,11 @@ SELECTION = [
     *[case(op, n(3, 4), 0.0) for op in ("maximum", "minimum", "fmax", "fmin")],
     *[
         case(op, n(3, 4), low, high)
-        for op in ("clip", "clipped")
+        for op in ("clip", "clamped")
         for low, high in [(-0.5, 0.5), (0.1, None), (None, 0)]
     ],
-    *[case(op, n(3, 4), n(4) - 1, n(3, 1) + 1) for op in ("clip", "clipped")],
-    *[Case(op, (n(3, 4), None, None), numpy=lambda x, low, high: +x) for op in ("clip", "clipped")],
+    *[case(op, n(3, 4), n(4) - 1, n(3, 1) + 1) for op in ("clip", "clamped")],
+    *[Case(op, (n(3, 4), None, None), numpy=lambda x, low, high: +x) for op in ("clip", "clamped")],
     case("clip", n(3, 4), n(4), None),
     case("clip", n(3, 4), None, n(3, 1)),
     case("clip", n(3, 4), n(3, 1), n(4)),  # in some places the lower limit is the higher one

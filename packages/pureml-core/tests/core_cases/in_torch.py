@@ -180,7 +180,7 @@ def sinc(x):
 ELEMENTWISE |= {
     "angle": angle,
     "clip": clamp,
-    "clipped": clamp,
+    "clamped": clamp,
     "imag": imag,
     "interp": interp,
     "sinc": sinc,

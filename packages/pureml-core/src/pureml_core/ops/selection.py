@@ -81,11 +81,11 @@ def clip(x, a_min=None, a_max=None, *, min=None, max=None):
     """
     if (min is not None and a_min is not None) or (max is not None and a_max is not None):
         raise ValueError("clip: given a limit twice; needed a_min or min, and a_max or max")
-    return clipped(x, a_min if min is None else min, a_max if max is None else max)
+    return clamped(x, a_min if min is None else min, a_max if max is None else max)
 
 
 @op
-def clipped(x, low, high, /):
+def clamped(x, low, high, /):
     """min(max(x, low), high), elementwise; a limit may be None. See `clip`."""
     if low is None and high is None:
         return np.positive(x), lambda g: g, None, None
