@@ -63,7 +63,8 @@ def check_gradients(case: LayerCase) -> None:
         )
 
     options = {"order": case.order, "rtol": case.rtol, "atol": case.rtol / 10}
-    check_vjp(call, *case.arrays(), **options)
+    if any(map(is_floating, case.arrays())):
+        check_vjp(call, *case.arrays(), **options)
     layer = case.make().astype(np.float64)
     for name, item in named_tensors(layer):
         if not isinstance(item, Parameter):
