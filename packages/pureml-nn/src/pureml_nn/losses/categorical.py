@@ -10,6 +10,7 @@ from pureml_core import Tensor, log_softmax, op
 from .common import (
     class_weights,
     clipped,
+    divisor_of,
     labels_of,
     paired,
     picked,
@@ -69,13 +70,16 @@ def CCE(
     if Y.dtype.kind in "iu" and Y.shape == Y_hat.shape[:-1]:
         labels, ignored = labels_of("CCE", Y, Y_hat, ignore_index)
         scale = scale_of(labels, ignored, weight, Y_hat.dtype)
+        total = None if scale is None else float(scale.sum())
         if e:
-            rows = _cross_entropies(_smoothed_rows(labels, ignored, weight, e, Y_hat), Y_hat, from_logits)
+            Y = _smoothed_rows(labels, ignored, weight, e, Y_hat)
         elif from_logits:
-            rows = label_cross_entropy(Y_hat, labels, scale)
+            divisor = divisor_of("CCE", labels.shape, reduction, total)
+            return label_cross_entropy(Y_hat, labels, scale, divisor=divisor)  # type: ignore[no-any-return]
         else:
             rows = scaled(-np.log(clipped(picked(Y_hat, labels), smallest(Y_hat), 1.0)), scale)
-        return reduced("CCE", rows, reduction, None if scale is None else float(scale.sum()))
+            return reduced("CCE", rows, reduction, total)
+        return _of_rows("CCE", Y, Y_hat, from_logits, reduction, total)
     Y, Y_hat = paired("CCE", Y, Y_hat, f", or integer labels of shape {Y_hat.shape[:-1]}")
     if ignore_index is not None:
         raise ValueError("CCE: given ignore_index with rows as targets, needed integer labels; or weigh the rows")
@@ -83,8 +87,7 @@ def CCE(
         raise ValueError(f"CCE: predictions of shape {Y_hat.shape} hold no class: there is no mean over no entries")
     if e:
         Y = Y * (1 - e) + e / Y_hat.shape[-1]
-    rows = _cross_entropies(Y if weight is None else Y * weight, Y_hat, from_logits)
-    return reduced("CCE", rows, reduction)
+    return _of_rows("CCE", Y if weight is None else Y * weight, Y_hat, from_logits, reduction)
 
 
 def NLL(Y: Any, Y_hat: Any, *, weight: Any = None, ignore_index: int | None = None, reduction: str = "mean") -> Tensor:
@@ -133,15 +136,19 @@ def KLDivergence(Y: Any, Y_hat: Any, *, from_logits: bool = False, reduction: st
         raise ValueError(f"KLDivergence: given predictions of shape {Y_hat.shape}, needed (..., K) with K classes")
     if from_logits:
         warn_of_probabilities("KLDivergence", Y_hat, "logits or logarithms of probabilities")
-    rows = _cross_entropies(Y, Y_hat, from_logits) + x_ln_x(Y).sum(axis=-1)
-    return reduced("KLDivergence", rows, reduction)
+    cross = _of_rows("KLDivergence", Y, Y_hat, from_logits, reduction)
+    return cross + reduced("KLDivergence", x_ln_x(Y).sum(axis=-1), reduction)
 
 
-def _cross_entropies(Y: Any, Y_hat: Any, from_logits: bool) -> Any:
-    """-Σ Y ln p of every row."""
+def _of_rows(
+    loss: str, Y: Tensor, Y_hat: Tensor, from_logits: bool, reduction: str, total: float | None = None
+) -> Tensor:
+    """-Σ Y ln p of every row, reduced."""
     if from_logits:
-        return cross_entropy(Y_hat, Y)
-    return -(Y * np.log(clipped(Y_hat, smallest(Y_hat), 1.0))).sum(axis=-1)
+        divisor = divisor_of(loss, Y_hat.shape[:-1], reduction, total)
+        return cross_entropy(Y_hat, Y, divisor=divisor)  # type: ignore[no-any-return]
+    rows = -(Y * np.log(clipped(Y_hat, smallest(Y_hat), 1.0))).sum(axis=-1)
+    return reduced(loss, rows, reduction, total)
 
 
 def _smoothed_rows(labels: Any, ignored: Any, weight: Any, e: float, Y_hat: Tensor) -> Tensor:
@@ -156,62 +163,82 @@ def _smoothed_rows(labels: Any, ignored: Any, weight: Any, e: float, Y_hat: Tens
     return Tensor(Y.reshape(Y_hat.shape))
 
 
-def _cross_entropy(z: Any, Y: Any) -> Any:
-    return -(Y * _finite_where_unused(log_softmax(z), Y)).sum(axis=-1)  # type: ignore[no-untyped-call]
+def _cross_entropy(z: Any, Y: Any, divisor: float | None = None) -> Any:
+    ln_p = log_softmax(z)  # type: ignore[no-untyped-call]
+    rows = -(Y * np.where(_unused(ln_p, Y), 0.0, ln_p)).sum(axis=-1)
+    return rows if divisor is None else rows.sum() / divisor
 
 
 @op(definition=_cross_entropy)
-def cross_entropy(z: Any, Y: Any, /) -> Any:
-    """-Σ Y ln softmax(z) over the last axis: (..., K) with (..., K) gives (...). Rows of Y need not sum to 1."""
-    with np.errstate(invalid="ignore"):  # ∞ - ∞
-        z = z - np.max(z, axis=-1, keepdims=True)
-    e = np.exp(z)
-    total = row_sums(e)[..., None]
-    log_p = _finite_where_unused(z - np.log(total), Y)
+def cross_entropy(z: Any, Y: Any, /, divisor: float | None = None) -> Any:
+    """-Σ Y ln softmax(z) over the last axis: (..., K) with (..., K) gives (...), or with `divisor` their sum / divisor.
+
+    Rows of Y need not sum to 1.
+    """
+    shape = z.shape
+    z, Y = (np.reshape(x, (-1, shape[-1])) for x in (z, Y))
+    z, e, total = _softmax_parts(z)
+    sums = row_sums(Y)
+    if z.size and not z.min() > -np.inf:  # masked
+        z = np.where(_unused(z, Y), 0.0, z)
+    L = sums * np.log(total) - np.einsum("nk,nk->n", Y, z)
 
     def vjp_z(g: Any) -> Any:  # dL/dz = g (p ΣY - Y)
-        dz = e * (row_sums(Y)[..., None] / total)
-        dz -= Y
-        dz *= g[..., None]
-        return dz
+        g = _of_each(g, divisor)
+        dz = e * (g * sums / total)[:, None]
+        dz -= Y * (g if g.ndim == 0 else g[:, None])
+        return dz.reshape(shape)
 
-    return -np.einsum("...k,...k->...", Y, log_p), vjp_z, lambda g: log_p * -g[..., None]  # dL/dY = -g ln p
+    def vjp_Y(g: Any) -> Any:  # dL/dY = -g ln p
+        g = _of_each(g, divisor)
+        return ((np.log(total)[:, None] - z) * (g if g.ndim == 0 else g[:, None])).reshape(shape)
+
+    return _summed(L, divisor, shape[:-1]), vjp_z, vjp_Y
 
 
-def _label_cross_entropy(z: Any, labels: Any, scale: Any = None) -> Any:
-    return scaled(-picked(log_softmax(z), labels), scale)  # type: ignore[no-untyped-call]
+def _label_cross_entropy(z: Any, labels: Any, scale: Any = None, divisor: float | None = None) -> Any:
+    rows = scaled(-picked(log_softmax(z), labels), scale)  # type: ignore[no-untyped-call]
+    return rows if divisor is None else rows.sum() / divisor
 
 
 @op(definition=_label_cross_entropy)
-def label_cross_entropy(z: Any, labels: Any, scale: Any = None, /) -> Any:
-    """-ln softmax(z) at the label, times `scale`: (..., K) with labels (...) gives (...)."""
+def label_cross_entropy(z: Any, labels: Any, scale: Any = None, /, divisor: float | None = None) -> Any:
+    """-ln softmax(z) at the label, times `scale`: (..., K) with labels (...) gives (...), or their sum / divisor."""
     shape, classes = z.shape, z.shape[-1]
     z = np.ascontiguousarray(z).reshape(-1, classes)
-    at = labels.reshape(-1) + np.arange(0, z.size, classes)  # of the labels' entries in the flat array
+    at = labels.reshape(-1) + np.arange(0, z.size, classes)  # the labels' entries in the flat array
+    scale = None if scale is None else scale.reshape(-1)
     if z.size and z.dtype.itemsize > 2 and z.min() > -NEAR and z.max() < NEAR:
         e = np.exp(z)
         total = row_sums(e)
         L = np.log(total / e.take(at))
     else:
-        with np.errstate(invalid="ignore"):  # ∞ - ∞
-            z = z - np.max(z, axis=-1, keepdims=True)
-        z_label = z.take(at)
-        e = np.exp(z, out=z)
-        total = row_sums(e)
-        L = np.log(total) - z_label
+        z, e, total = _softmax_parts(z)
+        L = np.log(total) - z.take(at)
 
     def vjp(g: Any) -> Any:  # dL/dz = g (p - one_hot)
-        g = np.reshape(g if scale is None else g * scale, -1)
+        g = _of_each(g, divisor)
+        g = g if scale is None else g * scale
         dz = e * (g / total)[:, None]
         dz.reshape(-1)[at] -= g
         if scale is not None:
-            dz[scale.reshape(-1) == 0] = 0  # also where all logits are masked
+            dz[scale == 0] = 0  # also where all logits are masked
         return dz.reshape(shape)
 
-    return scaled(L.reshape(labels.shape), scale), vjp, None, None
+    return _summed(scaled(L, scale), divisor, labels.shape), vjp, None, None
 
 
 NEAR = 30  # logits between -30 and 30 need no shift by their maximum: sums and ratios of e^z fit into float32
+
+
+def _softmax_parts(z: Any) -> tuple[Any, Any, Any]:
+    """z - m with the maximum m of each row, e to it, and the rows' sums of that: (N, K), (N, K) and (N,)."""
+    short = z.size and z.shape[-1] <= 32  # NumPy reduces short rows several times slower
+    m = np.max(np.ascontiguousarray(z.T), axis=0) if short else np.max(z, axis=-1)
+    with np.errstate(invalid="ignore"):  # ∞ - ∞
+        z = z - m[:, None]
+    e = np.exp(z)
+    return z, e, row_sums(e)
 
 
 def row_sums(x: Any) -> Any:
@@ -219,10 +246,18 @@ def row_sums(x: Any) -> Any:
     return np.einsum("...k->...", x) if x.shape[-1] <= 1024 else np.sum(x, axis=-1)
 
 
-def _finite_where_unused(log_p: Any, Y: Any) -> Any:
-    """ln p with 0 for the impossible classes, ln 0 = -∞, that no target asks for: 0 · ln 0 = 0."""
-    unused = np.logical_and(np.isinf(log_p), Y == 0)
-    return np.where(unused, 0.0, log_p) if np.any(unused) else log_p
+def _summed(L: Any, divisor: float | None, shape: tuple[int, ...]) -> Any:
+    return L.reshape(shape) if divisor is None else np.add.reduce(L) / divisor
+
+
+def _of_each(g: Any, divisor: float | None) -> Any:
+    """The gradient of the loss of each sample (N,), or one number for all where they were added up."""
+    return g.reshape(-1) if divisor is None else g / divisor
+
+
+def _unused(ln_p: Any, Y: Any) -> Any:
+    """The impossible classes, ln 0 = -∞, that no target asks for: 0 · ln 0 = 0."""
+    return np.logical_and(np.isinf(ln_p), Y == 0)
 
 
 @op

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import Any
 
@@ -39,15 +40,22 @@ def reduced(loss: str, L: Tensor, reduction: str, total: float | None = None) ->
     Args:
         total: what the sum is divided by for the mean; the number of samples when None.
     """
+    divisor = divisor_of(loss, L.shape, reduction, total)
     if reduction == "mean":
-        if L.size == 0 or total == 0:
-            what = "all labels are ignored or have weight 0" if L.size else f"predictions of shape {L.shape}"
+        return L.mean() if total is None else L.sum() / divisor
+    return L if divisor is None else L.sum()
+
+
+def divisor_of(loss: str, shape: tuple[int, ...], reduction: str, total: float | None = None) -> float | None:
+    """What the sum of the losses, an array of `shape`, is divided by: their number, `total`, 1, or None: no sum."""
+    if reduction == "mean":
+        n = math.prod(shape)
+        if n == 0 or total == 0:
+            what = "all labels are ignored or have weight 0" if n else f"losses of shape {shape}"
             raise ValueError(f"{loss}: {what}: there is no mean over no entries; reduction='sum' gives 0")
-        return L.mean() if total is None else L.sum() / total
-    if reduction == "sum":
-        return L.sum()
-    if reduction == "none":
-        return L
+        return n if total is None else total
+    if reduction in ("sum", "none"):
+        return 1 if reduction == "sum" else None
     raise ValueError(f"{loss}: given reduction={reduction!r}, needed 'mean', 'sum' or 'none'")
 
 
