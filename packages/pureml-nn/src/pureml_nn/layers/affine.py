@@ -20,7 +20,7 @@ def affine(X: Any, W: Any, b: Any = None, /) -> Any:
     """Y = X W + b over the last axis: (..., n) with (n, m) and (m,) gives (..., m)."""
     return (
         _affine(X, W, b),
-        lambda g: np.matmul(g, np.transpose(W)),  # dL/dX = g Wᵀ
+        lambda g: _over_rows(g, np.transpose(W)),  # dL/dX = g Wᵀ
         lambda g: np.matmul(np.transpose(_rows(X)), _rows(g)),  # dL/dW = Xᵀ g, over all rows at once
         lambda g: np.matmul(np.ones(_rows(g).shape[0], g.dtype), _rows(g)),  # dL/db = Σ rows of g
     )
@@ -28,9 +28,19 @@ def affine(X: Any, W: Any, b: Any = None, /) -> Any:
 
 @kernel
 def _affine(X: Any, W: Any, b: Any) -> Any:
-    Y = np.matmul(X, W)
+    Y = _over_rows(X, W)
     if b is not None:
         Y += b
+    return Y
+
+
+@kernel
+def _over_rows(X: Any, W: Any) -> Any:
+    """X W as one product: over several leading axes NumPy makes many small ones, which take longer."""
+    if X.ndim <= 2:
+        return np.matmul(X, W)
+    Y = np.empty((*X.shape[:-1], W.shape[1]), np.result_type(X, W))
+    np.matmul(_rows(X), W, out=_rows(Y))
     return Y
 
 
