@@ -9,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pureml_core import Buffer, Parameter, Tensor, check_vjp, named_tensors, no_grad
 from pureml_nn import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
-from pureml_nn.layers.normalization import batch_norm, layer_norm
+from pureml_nn.layers.standardization import batch_norm, layer_norm
 
 RNG = np.random.default_rng(0)
 
@@ -194,6 +194,18 @@ def test_constant_examples_become_beta():
     for x in (np.zeros((3, 4)), np.full((3, 4), 0.1), np.full((3, 4), -1e4)):
         np.testing.assert_allclose(LayerNorm(4, beta=[1, 2, 3, 4])(x).data, [[1, 2, 3, 4]] * 3, atol=1e-3)
         np.testing.assert_allclose(BatchNorm1d(4, beta=[1, 2, 3, 4])(x).data, [[1, 2, 3, 4]] * 3, atol=1e-3)
+
+
+def test_half_precision_does_not_overflow():
+    x = (100 * draw(2, 3, 500)).astype(np.float16)
+    y = InstanceNorm(3)(x)
+    assert y.dtype == np.float16
+    np.testing.assert_allclose(y.data, standardized(x.astype(float), 2), atol=3e-3)
+
+
+def test_no_entries():
+    assert GroupNorm(2, 4)(np.ones((3, 4, 0))).shape == (3, 4, 0)
+    assert LayerNorm(4)(np.ones((3, 0, 4))).shape == (3, 0, 4)
 
 
 # ---- gradients

@@ -117,13 +117,14 @@ def hardsigmoid(x: Any, /) -> Any:
 
 # ---- smooth ones: value and slope together, block by block
 
-BLOCK = 32768  # entries whose intermediate values stay in the processor's cache
-FAR = 800.0  # beyond ±FAR an exponential is 0 or inf in double precision too; inf · 0 would be nan
+BLOCK = 65536  # entries whose intermediate values stay in the processor's cache
+FAR = 800.0  # beyond ±FAR an exponential is 0 or inf in double precision too
 
 
 def _with_slope(f: Callable[..., tuple[Any, Callable[[], Any]]], x: Any, *settings: Any) -> tuple[Any, Any]:
-    """(y, dy/dx) of an elementwise f(x, *settings) -> (y, function for dy/dx).
+    """(y, dy/dx) of an elementwise f(x, near, *settings) -> (y, function for dy/dx).
 
+    `near` is x limited to ±FAR, for terms that would make nan of infinities; where all of x is, it is x itself.
     The slope shares the expensive parts of the value and is all that a VJP keeps. Where nothing is recorded it is None.
     """
     x = np.asarray(x)
@@ -137,10 +138,17 @@ def _with_slope(f: Callable[..., tuple[Any, Callable[[], Any]]], x: Any, *settin
     with np.errstate(over="ignore", under="ignore"):
         for i in range(0, x.size, BLOCK):
             block = slice(i, i + BLOCK)
-            ys[block], slope = f(xs[block].astype(working, copy=False), *settings)
+            part = xs[block].astype(working, copy=False)
+            near = part if part @ part < FAR * FAR else np.clip(part, -FAR, FAR)
+            ys[block], slope = f(part, near, *settings)
             if dys is not None:
                 dys[block] = slope()
     return y, dy
+
+
+def _times(x: Any, near: Any, s: Any) -> Any:
+    """x s, for an s that vanishes on the left: x = -∞ gives 0."""
+    return (x if x is near else np.maximum(x, -FAR)) * s
 
 
 def _left(x: Any) -> Any:
@@ -155,7 +163,7 @@ def elu(x: Any, /, alpha: float = 1.0) -> Any:
     return y, lambda g: g * slope  # dL/dx = g for x > 0, else g α eˣ
 
 
-def _elu(x: Any, alpha: float, rate: float = 1.0) -> Any:
+def _elu(x: Any, _: Any, alpha: float, rate: float = 1.0) -> Any:
     left = np.expm1(np.minimum(x, 0) * rate)  # 0 for x > 0
 
     def slope() -> Any:  # α rate e^(rate x), and 1 for x > 0
@@ -208,11 +216,15 @@ def gelu(x: Any, /, approximate: str = "none") -> Any:
     return y, lambda g: g * slope  # dL/dx = g (Φ(x) + x Φ'(x))
 
 
-def _gelu(x: Any) -> Any:
-    a = np.minimum(np.abs(x), 40)
-    bell = np.exp(a * a * -0.5)
+def _gelu(x: Any, near: Any) -> Any:
+    a = np.abs(near)
+    bell = a * a
+    bell *= -0.5
+    np.exp(bell, out=bell)
     if x.dtype == np.float32:  # Φ(-a) = e^(-a²/2) t P(t) to 1e-7 of its value, for t = 1 / (1 + 0.305 a)
-        t = 1 / (a * 0.305 + 1)
+        t = a * 0.305
+        t += 1
+        np.reciprocal(t, out=t)
         tail = t * PHI[0]
         for c in PHI[1:]:
             tail += c
@@ -240,12 +252,11 @@ PHI = [0.036698951777655725, -0.1529873509406502, 0.18571530041279705, -0.037975
 """Coefficients of P, highest power first: a least-squares fit, reweighted towards the smallest largest error."""
 
 
-def _gelu_tanh(x: Any) -> Any:
-    t = np.clip(x, -40, 40)
-    s = t * t
+def _gelu_tanh(x: Any, near: Any) -> Any:
+    s = near * near
     p = s * (-2 * GELU_A * GELU_B)
     p -= 2 * GELU_A
-    p *= t
+    p *= near
     np.exp(p, out=p)
     p += 1
     np.reciprocal(p, out=p)  # σ(2u) = ½ + ½ tanh(u), which loses no digits on the left
@@ -253,13 +264,13 @@ def _gelu_tanh(x: Any) -> Any:
     def slope() -> Any:  # dp/dx = p (1 - p) 2 du/dx
         d = s * (6 * GELU_A * GELU_B)
         d += 2 * GELU_A
-        d *= t
+        d *= near
         d *= p
         d *= 1 - p
         d += p
         return d
 
-    return np.maximum(x, -40) * p, slope
+    return _times(x, near, p), slope
 
 
 GELU_A, GELU_B = math.sqrt(2 / math.pi), 0.044715
@@ -272,18 +283,17 @@ def silu(x: Any, /) -> Any:
     return y, lambda g: g * slope  # dL/dx = g σ(x) (1 + x (1 - σ(x)))
 
 
-def _silu(x: Any) -> Any:
-    t = np.clip(x, -FAR, FAR)
-    s = _sigmoid(t)
+def _silu(x: Any, near: Any) -> Any:
+    s = _sigmoid(near)
 
     def slope() -> Any:
         d = 1 - s
-        d *= t
+        d *= near
         d += 1
         d *= s
         return d
 
-    return np.maximum(x, -FAR) * s, slope
+    return _times(x, near, s), slope
 
 
 def _sigmoid(x: Any) -> Any:
@@ -299,12 +309,11 @@ def mish(x: Any, /) -> Any:
     return y, lambda g: g * slope  # dL/dx = g (t + x (1 - t²) σ(x)) with t = tanh(softplus(x))
 
 
-def _mish(x: Any) -> Any:
-    near = np.clip(x, -FAR, 20)  # tanh(softplus(20)) is 1 in double precision
-    e = np.exp(near)
+def _mish(x: Any, near: Any) -> Any:
+    e = np.exp(np.minimum(near, 20))  # tanh(softplus(20)) is 1 in double precision
     n = e * (e + 2)
     t = n / (n + 2)  # tanh(ln(1 + e))
-    return np.maximum(x, -FAR) * t, lambda: t + near * (1 - t * t) * (e / (e + 1))
+    return _times(x, near, t), lambda: t + near * (1 - t * t) * (e / (e + 1))
 
 
 @op(definition=lambda x, /, beta=1.0: np.logaddexp(beta * x, 0.0) / beta)
@@ -316,7 +325,7 @@ def softplus(x: Any, /, beta: float = 1.0) -> Any:
     return y, lambda g: g * slope  # dL/dx = g σ(βx)
 
 
-def _softplus(x: Any, beta: float) -> Any:
+def _softplus(x: Any, _: Any, beta: float) -> Any:
     y = np.abs(x)
     y *= -beta
     np.exp(y, out=y)
@@ -333,9 +342,9 @@ def softsign(x: Any, /) -> Any:
     return y, lambda g: g * slope  # dL/dx = g / (1 + |x|)²
 
 
-def _softsign(x: Any) -> Any:
-    largest = float(np.finfo(x.dtype).max)
-    x = np.clip(x, -largest, largest)  # no ∞ / ∞
+def _softsign(x: Any, near: Any) -> Any:
+    if x is not near:
+        x = np.clip(x, np.finfo(x.dtype).min, np.finfo(x.dtype).max)  # no ∞ / ∞
     d = 1 / (1 + np.abs(x))
     return x * d, lambda: d * d
 
@@ -347,16 +356,19 @@ def hardswish(x: Any, /) -> Any:
     return y, lambda g: g * slope  # dL/dx = g (x/3 + ½) between -3 and 3
 
 
-def _hardswish(x: Any) -> Any:
-    h = np.clip(x * (1 / 6) + 0.5, 0, 1)
+def _hardswish(x: Any, near: Any) -> Any:
+    h = x * (1 / 6)
+    h += 0.5
+    np.clip(h, 0, 1, out=h)
 
     def slope() -> Any:
-        d = x * (1 / 3) + 0.5
+        d = x * (1 / 3)
+        d += 0.5
         d[x <= -3] = 0
         d[x >= 3] = 1
         return d
 
-    return np.maximum(x, -3) * h, slope
+    return _times(x, near, h), slope
 
 
 # ---- of several entries each
