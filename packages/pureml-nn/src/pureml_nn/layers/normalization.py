@@ -227,7 +227,7 @@ class GroupNorm(Layer):
         dtype = None if self.gamma is None else self.gamma.dtype
         X = _with_channels(type(self).__name__, X, self.num_channels, ("(B, {C}, ...)",), dtype)
         if X.dtype == np.float16:  # squares would overflow
-            return self.forward(X.astype(np.float32)).astype(np.float16)  # type: ignore[no-any-return]
+            return self.forward(X.astype(np.float32)).astype(np.float16)
         per_group = self.num_channels // self.num_groups * math.prod(X.shape[2:])
         groups = X.reshape(X.shape[0], self.num_groups, per_group)
         Y = layer_norm(groups, None, None, 1, self.eps).reshape(X.shape)
