@@ -33,6 +33,8 @@ CASES += [
     case("attention", n(0, 2, 3), n(0, 3, 3), n(0, 3, 2), SEEN, None, scale=1.0),
     case("split_heads", n(2, 3, 12), parts=3, heads=2),
     case("split_heads", n(3, 4), parts=1, heads=2),
+    case("join_heads", n(2, 2, 3, 4), n(2, 2, 3, 4)),
+    case("join_heads", n(2, 3, 2)),
     case("turned", n(2, 3, 4), turns=np.exp(1j * n(3, 2))),
     case("turned", n(0, 3, 2), turns=np.exp(1j * n(3, 1))),
 ]
@@ -129,3 +131,13 @@ CASES += [
     *[case("rectified", n(3, 4), w) for w in (n(), n(1), n(4), n(3, 1))],
     Case("straight_through", (n(3, 4), n(3, 4)), order=0),
 ]  # fmt: skip
+
+# Graphs.
+
+NODES = np.array([2, 0, 2, 2])  # and no row for 1
+
+CASES += [
+    *[case("segment_softmax", n(4, *s), segments=NODES, n=3) for s in ((), (1,), (3,), (2, 2))],
+    case("segment_softmax", 40 * n(4), segments=NODES, n=4),
+    case("segment_softmax", n(0, 2), segments=np.zeros(0, int), n=2),
+]
