@@ -487,3 +487,21 @@ def test_parameters_of_layers():
         Parameter.given(own, (3,), lambda: None)
     with pytest.raises(ValueError, match="leaf"):
         Parameter.given(kept * 2.0, (2,), lambda: None)
+
+
+def test_data_taken_from_a_tensor_is_a_copy():
+    a, b = leaf(2), leaf(2)
+    a.data = b
+    y = a * a
+    b.data = b.data * 10
+    y.sum().backward()
+    np.testing.assert_allclose(a.grad, 2 * a.data)
+
+
+def test_a_hook_on_one_of_several_values_holds_in_recorded_sweeps():
+    x = leaf(4)
+    a, b = pm.split(x * x, 2)
+    seen = []
+    a.register_hook(lambda g: seen.append(g.shape))
+    gradients((a * a * b).sum(), x, create_graph=True)
+    assert seen == [(2,)]

@@ -336,3 +336,84 @@ def test_global_randomness_is_set_back():
     pm.seed_everything(3)
     f(x)
     assert after == (random.random(), np.random.rand(), generator().random())  # noqa: NPY002
+
+
+def tracked(value):
+    return Tensor(value, requires_grad=True)
+
+
+def test_what_a_checkpointed_function_reaches_gets_its_gradient_once():
+    W, x = tracked([2.0]), tracked([3.0])
+    h = W * W
+    checkpoint(lambda x: x * h * W)(x).sum().backward()
+    assert W.grad.tolist() == [36.0] and x.grad.tolist() == [8.0]
+    W = tracked([2.0])
+    a, b = checkpoint(lambda x: (x * 2, W))(tracked([1.0]))
+    (a + b).sum().backward()
+    assert W.grad.tolist() == [1.0]
+
+    W = tracked([[5.0]])
+
+    def clipping(x):
+        with no_grad():
+            W[...] = np.clip(W.data, -1, 1)
+        return x @ W
+
+    checkpoint(clipping)(tracked([[2.0]])).backward()
+    assert W.grad.tolist() == [[2.0]]
+
+
+def test_a_checkpoint_knows_its_arguments_as_they_were():
+    x, y = tracked([3.0]), tracked([5.0])
+    z = checkpoint(lambda a, b: a * a * b)(x, y)
+    x.requires_grad_(False)
+    z.backward()
+    assert x.grad.tolist() == [30.0] and y.grad.tolist() == [9.0]
+    x, factors = tracked([3.0]), [2.0]
+    z = checkpoint(lambda x, k: x * k[0])(x, factors)
+    factors[0] = 100.0
+    z.backward()
+    assert x.grad.tolist() == [2.0]
+    x, m = tracked([2.0]), Tensor([1.0])
+    z = checkpoint(lambda x, m: x * m)(x, m)
+    m *= 10
+    with pytest.raises(RuntimeError, match="changed in place"):
+        z.backward()
+    _, back = pm.vjp(checkpoint(np.exp), np.zeros(2))
+    seed = Tensor(np.ones(2))
+    assert [back(seed)[0].tolist() for _ in range(2)] == [[1.0, 1.0]] * 2
+
+
+def test_generators_in_methods_and_classes_are_found():
+    class Drawing(Composite):
+        rng = np.random.default_rng(0)
+
+        def forward(self, x):
+            return x * self.rng.random() * OUTSIDE.random()
+
+        def __call__(self, x):
+            return self.forward(x)
+
+    x = tracked([1.0])
+    z = checkpoint(Drawing())(x)
+    z.backward()
+    assert x.grad.tolist() == z.tolist()
+
+
+OUTSIDE = np.random.default_rng(1)
+
+
+def test_observers_all_look_at_a_sweep_and_at_each_position():
+    class Positions(Observer):
+        def __init__(self):
+            self.seen = []
+
+        def differentiate(self, node, position, vjp, g):
+            self.seen.append(position)
+            return vjp(*g)
+
+    a, b = Positions(), Positions()
+    x = leaf(2)
+    with a, b:
+        (x * x).sum().backward()
+    assert a.seen == b.seen == [0, 0, 1]

@@ -127,3 +127,12 @@ def test_single_precision_setting_copy_and_pickle():
     z = Tensor(np.array([[1j], [2.0]]), requires_grad=True)
     np.real(z[[0]] * 1j).sum().backward()
     assert z.grad.tolist() == [[-1j], [0]]
+
+
+def test_narrow_indices():
+    w = Tensor(np.zeros((3000, 200), np.float32), requires_grad=True)
+    w[np.full(4000, 2900, np.int16)].sum().backward()
+    assert w.grad[2900].tolist() == [4000.0] * 200 and w.grad.sum() == 800_000
+    w.zero_grad()
+    w[np.array([-1], np.int8)].sum().backward()
+    assert w.sparse_grad.rows.tolist() == [2999]

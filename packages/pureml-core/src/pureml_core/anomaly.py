@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -49,7 +52,7 @@ class detect_anomaly(Observer):
     def computed(self, op: Any, inputs: Any, value: Any, node: Any) -> None:
         if node is not None:
             note = watch(node)
-            note.origin = list(_user_frames())
+            note.origin = list(islice(_user_frames(), 3))
             note.inputs = [_array(x) for x in inputs]
             note.saved = [(name, array, _fingerprint(array)) for name, array in _saved_by(node.vjps)]
         values = value if isinstance(value, tuple) else (value,)
@@ -118,9 +121,14 @@ def _saved_by(vjps: Any) -> Iterator[tuple[str, np.ndarray]]:
             yield name, item
         elif isinstance(item, tuple | list):
             stack += [(name, part) for part in item]
-        elif getattr(item, "__closure__", None):
-            cells = zip(item.__code__.co_freevars, item.__closure__, strict=True)
+        elif isinstance(item, dict):
+            stack += [(f"{name}[{key!r}]", part) for key, part in item.items()]
+        elif isinstance(item, functools.partial):
+            stack += [(name, item.func), (name, item.args), (name, item.keywords)]
+        elif isinstance(item, FunctionType):
+            cells = zip(item.__code__.co_freevars, item.__closure__ or (), strict=True)
             stack += [(free, cell.cell_contents) for free, cell in cells if cell != type(cell)()]
+            stack.append((name, item.__defaults__))
 
 
 def _fingerprint(array: np.ndarray) -> int:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from operator import attrgetter
 from sys import getrefcount
 from typing import Any
 
@@ -46,13 +47,12 @@ def sweep(
     `whole=False` says that the wanted gradients are contributions to a surrounding sweep: their hooks wait for that.
     """
     outputs = list(outputs)
-    gradient: dict[Any, Any] = {}  # what has reached a target so far: borrowed from a VJP,
-    owned: set[Any] = set()  # or known to nobody else, so that it may be added into and given away
+    gradient: dict[Any, Any] = {}  # what has reached a target so far
     heap: list[tuple[int, Node]] = []  # the nodes that a gradient has reached, the youngest on top
     reached: dict[Node, list[Part]] = {}  # of a node with several values: which of them
     recovered: dict[Node, Any] = {}  # values that had to be computed again
     kept = frozenset(wanted) if wanted is not None else frozenset()
-    leading = _leading_to(outputs, kept) if wanted is not None else None
+    leading = _leading_to(outputs, kept, whole) if wanted is not None else None
     observers = recording()[1]
     ndarray = np.ndarray
 
@@ -66,10 +66,11 @@ def sweep(
 
         while heap:
             node = heappop(heap)[1]
-            if reached and node in reached:
+            if wanted is None and node.watch is None and not (reached and node in reached):
+                dx = gradient.pop(node)
+                g = (dx if dx.__class__ is not RowSparse else dx.dense(),)
+            elif reached and node in reached:
                 g = _one_per_value(node, {p.index: _arrived(p, gradient, kept, whole) for p in reached.pop(node)})
-            elif node.watch is None and not (kept and node in kept) and gradient[node].__class__ is not RowSparse:
-                g = (gradient.pop(node),)
             else:
                 g = (_arrived(node, gradient, kept, whole),)
             if leading is not None and node not in leading:
@@ -81,12 +82,14 @@ def sweep(
                 check_unchanged(node)
             if create_graph:
                 vjps = node.op.replay(node, recovered)
+            if observers:
+                vjps = [_observed(node, i, vjp, observers) for i, vjp in enumerate(vjps)]
             for target, vjp in zip(node.inputs, vjps):  # noqa: B905 - as many as there are data arguments
                 if vjp is None:
                     continue
                 if leading is not None and target not in kept and _node_of(target) not in leading:
                     continue
-                dx = vjp(*g) if not observers else observers[-1].differentiate(node, vjps.index(vjp), vjp, g)
+                dx = vjp(*g)
                 if dx.__class__ is not ndarray:
                     if dx is None:  # nothing flows here
                         continue
@@ -97,34 +100,34 @@ def sweep(
                 if dx.dtype is not target.dtype:
                     dx = _cast(dx, target.dtype, node.op.name)
                 if target not in gradient:
-                    if not create_graph and getrefcount(dx) == ALONE and _is_whole(dx):
-                        owned.add(target)
                     gradient[target] = dx
                     if target.__class__ is Node:
                         heappush(heap, (-target.order, target))
-                    else:
+                    elif target.__class__ is Part:
                         _push(heap, target, reached)
-                elif target in owned:
+                elif create_graph or dx.__class__ is gradient[target].__class__ is RowSparse:
+                    gradient[target] = gradient[target] + dx
+                elif getrefcount(gradient[target]) == ALONE and _is_whole(gradient[target]):
                     if dx.__class__ is RowSparse:
                         dx.add_to(gradient[target])
                     else:
                         gradient[target] += dx
-                elif create_graph or dx.__class__ is gradient[target].__class__ is RowSparse:
-                    gradient[target] = gradient[target] + dx
                 else:
                     gradient[target] = np.asarray(gradient[target] + dx)
-                    owned.add(target)
-                del dx  # or the next one would not be alone
             if not (keep_graph or create_graph):
                 node.vjps, node.inputs = None, ()
+        dx = vjp = vjps = None  # they would share the last gradients
+        g = (None,)
 
     for target in gradient:
-        if not isinstance(target, Node | Part) and getattr(target, "_hooks", None) and (whole or target not in kept):
-            gradient[target] = _through_hooks(gradient[target], target._hooks, target)
-            owned.discard(target)
+        if whole or (wanted is not None and target not in kept):
+            gradient[target] = through_leaf_hooks(gradient[target], target)
     if create_graph:  # a tracked Tensor can be shared, as it is only ever replaced by new ones; an array cannot
         return {t: dx if getattr(dx, "requires_grad", False) else _array_copy(dx) for t, dx in gradient.items()}
-    return {target: dx if target in owned else dx.copy() for target, dx in gradient.items()}
+    for target in gradient:
+        if not (getrefcount(gradient[target]) == ALONE and _is_whole(gradient[target])):
+            gradient[target] = gradient[target].copy()
+    return gradient
 
 
 def facing(g: Any) -> Any:
@@ -158,6 +161,23 @@ def _cast(dx: Any, dtype: np.dtype[Any], name: str) -> Any:
             "tensors that need gradients should be floating or complex: convert with astype()"
         )
     return dx.astype(dtype)
+
+
+def _observed(node: Node, position: int, vjp: Any, observers: tuple[Any, ...]) -> Any:
+    """A VJP that every observer may look at, the innermost first."""
+    for observer in reversed(observers) if vjp is not None else ():
+        vjp = _differentiating(observer, node, position, vjp)
+    return vjp
+
+
+def _differentiating(observer: Any, node: Node, position: int, vjp: Any) -> Any:
+    return lambda *g: observer.differentiate(node, position, vjp, g)
+
+
+def through_leaf_hooks(g: Any, target: Any) -> Any:
+    """The whole gradient of a sweep after the hooks of its target, if that is a leaf and has some."""
+    hooks = None if isinstance(target, Node | Part) else getattr(target, "_hooks", None)
+    return _through_hooks(g, hooks, target) if hooks else g
 
 
 def _arrived(target: Node | Part, gradient: dict[Any, Any], kept: frozenset[Any], whole: bool) -> Any:
@@ -202,11 +222,11 @@ def _array_copy(dx: Any) -> np.ndarray:
 
 
 def _count_when_alone() -> int:
-    dx = np.empty(0)
-    return getrefcount(dx)
+    gradient = {0: np.empty(0)}
+    return getrefcount(gradient[0])
 
 
-ALONE = _count_when_alone()  # what getrefcount says of an array that one local variable holds
+ALONE = _count_when_alone()  # what getrefcount says of an array that nothing but a dict holds
 
 
 def _node_of(target: Any) -> Any:
@@ -231,26 +251,30 @@ def _one_per_value(node: Node, gradients: dict[int, Any]) -> tuple[Any, ...]:
     )
 
 
-def _leading_to(outputs: Iterable[Any], wanted: frozenset[Any]) -> set[Node]:
+def _leading_to(outputs: Iterable[Any], wanted: frozenset[Any], whole: bool) -> set[Node]:
     """The nodes through which gradients pass from outputs to wanted targets.
 
     Nothing that leads to a target is older than the target, so the search stops at the oldest one.
     """
     oldest = min((getattr(target, "order", 0) for target in wanted), default=0)
     nodes: set[Node] = set()
+    ends = set() if whole else {_node_of(target) for target in wanted}  # what lies behind is the surrounding sweep's
     stack = [_node_of(target) for target in outputs]
     while stack:
         node = stack.pop()
-        if node.__class__ is not Node or node.order <= oldest or node in nodes:
+        if node.__class__ is not Node or node.order <= oldest or node in nodes or node in ends:
             continue
         if node.vjps is None:
             raise RuntimeError(f"{node.op.name}: {FREED}")
         nodes.add(node)
-        stack += [_node_of(x) for x, vjp in zip(node.inputs, node.vjps, strict=True) if vjp is not None]
+        for x, vjp in zip(node.inputs, node.vjps):  # noqa: B905
+            if vjp is not None:
+                stack.append(x.node if x.__class__ is Part else x)
     leading: set[Node] = set()
-    for node in sorted(nodes, key=lambda node: node.order):
+    for node in sorted(nodes, key=attrgetter("order")):
         assert node.vjps is not None
-        tracked = [x for x, vjp in zip(node.inputs, node.vjps, strict=True) if vjp is not None]
-        if any(x in wanted or _node_of(x) in leading for x in tracked):
-            leading.add(node)
+        for x, vjp in zip(node.inputs, node.vjps):  # noqa: B905
+            if vjp is not None and (x in wanted or (x.node if x.__class__ is Part else x) in leading):
+                leading.add(node)
+                break
     return leading

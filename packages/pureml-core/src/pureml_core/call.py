@@ -74,7 +74,7 @@ def _general(op: Op, body: Any, defaults: tuple[Any, ...]) -> Callable[..., Any]
                 vjps[i] = None
             elif vjps[i] is not None:
                 tracked = True
-        sources = tuple([(x._node or x) if isinstance(x, Tensor) else x for x in data]) if tracked else ()
+        sources = tuple([(x._node or x) if isinstance(x, Tensor) else y for x, y in zip(data, arrays, strict=True)])
         return finish(
             op, y, data, arrays, sources, tuple(vjps) if tracked else None, _settings(op, positional, settings)
         )
@@ -115,21 +115,23 @@ def _binary(op: Op, body: Any) -> Callable[..., Any]:
 
     @functools.wraps(body)
     def call(a: Any, b: Any, /) -> Any:
-        a_source, b_source, a_tracked, b_tracked = a, b, False, False
+        a_tracked = b_tracked = False
         a_array: Any
         b_array: Any
+        a_source: Any
+        b_source: Any
         if isinstance(a, Tensor):
             a_array = a._data
             a_source = a._node or a
             a_tracked = a._requires_grad
         else:
-            a_array = a if a.__class__ in AS_IS else np.asarray(a)
+            a_source = a_array = a if a.__class__ in AS_IS else np.asarray(a)
         if isinstance(b, Tensor):
             b_array = b._data
             b_source = b._node or b
             b_tracked = b._requires_grad
         else:
-            b_array = b if b.__class__ in AS_IS else np.asarray(b)
+            b_source = b_array = b if b.__class__ in AS_IS else np.asarray(b)
         try:
             result = body(a_array, b_array)
         except EXPLAINED as error:
@@ -185,7 +187,9 @@ def finish(
         result._node = node
         result._grad = None
         result._changed = changed = (
-            [0] if y.base is None and y is not arrays[0] and y is not arrays[-1] else shared_counter(data, y)
+            shared_counter(data, y)
+            if y.base is not None or y is arrays[0] or y is arrays[-1] or len(arrays) > 2
+            else [0]
         )
         if node is None:
             result._requires_grad = False

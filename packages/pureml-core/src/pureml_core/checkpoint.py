@@ -46,7 +46,7 @@ def checkpoint(f: F) -> F:
     """
     name = f"checkpoint({getattr(f, '__name__', type(f).__name__)})"
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def call(*args: Any, **kwargs: Any) -> Any:
         if not recording()[0]:
             return f(*args, **kwargs)
@@ -64,16 +64,20 @@ class _Segment(Op):
         self.name = self.key = name
         self.linear, self.definition, self.numpy = False, None, None
         self.f = f
-        self.given = (args, kwargs)
-        self.arguments = [x for x in leaves(self.given) if isinstance(x, Tensor) and x._requires_grad]
+        items = leaves((args, kwargs))
+        self.given = like((args, kwargs), iter(items))  # containers of our own: the caller may write into his
+        self.tracked = [isinstance(x, Tensor) and x._requires_grad for x in items]
+        self.arguments = [x for x, t in zip(items, self.tracked, strict=True) if t]
+        self.others = [x for x, t in zip(items, self.tracked, strict=True) if isinstance(x, Tensor) and not t]
         self.randomness = Randomness((f, args, kwargs))
         self.start = self.randomness.state()
 
     def run(self, arguments: Sequence[Tensor]) -> list[Any]:
         """The value's leaves, with other Tensors in place of the tracked arguments."""
         new = iter(arguments)
-        tracked = [isinstance(x, Tensor) and x._requires_grad for x in leaves(self.given)]
-        everything: Iterator[Any] = (next(new) if t else x for t, x in zip(tracked, leaves(self.given), strict=True))
+        everything: Iterator[Any] = (
+            next(new) if t else x for t, x in zip(self.tracked, leaves(self.given), strict=True)
+        )
         args, kwargs = like(self.given, everything)
         self.value = self.f(*args, **kwargs)
         return leaves(self.value)
@@ -86,6 +90,7 @@ class _Segment(Op):
         with no_grad(), _Reached(tick()) as reached:
             self.run([x.detach() for x in self.arguments])
         value, self.value = self.value, None
+        reached.computed(None, leaves(value), None, None)  # what f returns without computing with it
         return value, list(reached.tensors.values())
 
     def record(self, value: Any, reached: list[Tensor]) -> Any:
@@ -98,11 +103,13 @@ class _Segment(Op):
         if not self.inputs or not arrays:
             return value
         self.shapes = [y.shape for y in arrays]
-        self.last: tuple[tuple[Any, ...], list[Any]] = ((), [])
-        vjps = tuple(functools.partial(self.vjp, i) for i in range(len(self.inputs)))
-        sources = tuple(x._node or x for x in self.inputs)
-        data = [x._data for x in self.inputs]
-        tensors = finish(self, arrays if len(arrays) > 1 else arrays[0], self.inputs, data, sources, vjps, ((), {}))
+        self.last: tuple[tuple[Any, ...], dict[int, Any]] = ((), {})
+        data = [*self.inputs, *self.others]  # the others have no gradient, but must not change either
+        vjps = (*[functools.partial(self.vjp, i) for i in range(len(self.inputs))], *[None] * len(self.others))
+        sources = tuple(x._node or x for x in data)
+        tensors = finish(
+            self, arrays if len(arrays) > 1 else arrays[0], data, [x._data for x in data], sources, vjps, ((), {})
+        )
         new = iter(tensors if isinstance(tensors, tuple) else (tensors,))
         return like(value, iter([next(new) if counts else y for y, counts in zip(outputs, self.floating, strict=True)]))
 
@@ -125,10 +132,12 @@ class _Segment(Op):
 
     def vjp(self, i: int, *g: Any) -> Any:
         """The gradient of input i: all of them come from one recomputation."""
-        if len(self.last[0]) != len(g) or any(a is not b for a, b in zip(self.last[0], g, strict=True)):
+        if i not in self.last[1] or any(a is not b for a, b in zip(self.last[0], g, strict=True)):
             copies = [Tensor(x, requires_grad=True, ensure_writable=False) for x in self.arguments]
-            self.last = (g, self.back(copies, g, create_graph=False))
-        dx, self.last[1][i] = self.last[1][i], None
+            self.last = (g, dict(enumerate(self.back(copies, g, create_graph=False))))
+        dx = self.last[1].pop(i)
+        if not self.last[1]:
+            self.last = ((), {})
         return dx
 
     def back(self, copies: list[Tensor], g: Sequence[Any], *, create_graph: bool) -> list[Any]:
@@ -155,7 +164,7 @@ class _Segment(Op):
                 found.append(self.back([alias(x) for x in self.arguments], g, create_graph=True))
             return found[0][i]
 
-        return [functools.partial(vjp, i) for i in range(len(self.inputs))]
+        return [*[functools.partial(vjp, i) for i in range(len(self.inputs))], *[None] * len(self.others)]
 
     def body(self, *arrays: Any) -> Any:
         """The value once more, for whoever needs it after it is gone."""
@@ -183,6 +192,6 @@ class _Reached(Observer):
             if (
                 isinstance(x, Tensor)
                 and x._requires_grad
-                and self.start > (x._node.order if x._node else x._changed[0])
+                and (x._node.order if x._node else getattr(x, "_born", 0)) < self.start
             ):
                 self.tensors[id(x)] = x

@@ -46,7 +46,7 @@ def grad(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., Any]:
     """
     both = value_and_grad(f, argnums)
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def gradient(*args: Any, **kwargs: Any) -> Any:
         return both(*args, **kwargs)[1]
 
@@ -61,7 +61,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., t
     (9.0, 6.0)
     """
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def both(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
         run = Run("grad", f, args, kwargs, argnums)
         if not run.ys:
@@ -166,7 +166,7 @@ def jacobian(f: Callable[..., Any], argnums: Which = 0) -> Callable[..., Any]:
            [0., 3., 2.]])
     """
 
-    @functools.wraps(f)
+    @functools.wraps(f, updated=())
     def derivative(*args: Any, **kwargs: Any) -> Any:
         run = Run("jacobian", f, args, kwargs, argnums)
         if any(x.dtype.kind == "c" for x in run.xs) and any(y.dtype.kind != "c" for y in run.ys):

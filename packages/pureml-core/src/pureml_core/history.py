@@ -22,12 +22,13 @@ tick: Callable[[], int] = itertools.count(1).__next__
 class Watch:
     """What somebody asked to know of a gradient on its way, or of an operation; few nodes have one."""
 
-    __slots__ = ("grad", "hooks", "inputs", "origin", "retain", "saved")
+    __slots__ = ("grad", "hooks", "inputs", "origin", "parts", "retain", "saved")
 
     def __init__(self) -> None:
         self.retain = False  # keep the gradient, in `grad`
         self.grad: Any = None
         self.hooks: dict[int, Callable[[Any], Any]] = {}  # called with the gradient; what they return replaces it
+        self.parts: dict[int, Watch] = {}  # of a node with several values: those of its parts
         self.origin: Any = None  # of the anomaly mode: where it was computed, from which arrays,
         self.inputs: Any = ()
         self.saved: Any = ()  # and fingerprints of the arrays that its VJPs have kept
@@ -80,7 +81,7 @@ class Node:
 class Part:
     """One of the several values of a node: where `w` of `w, V = eigh(a)` comes from."""
 
-    __slots__ = ("changed", "dtype", "index", "node", "order", "shape", "value", "watch")
+    __slots__ = ("changed", "dtype", "index", "node", "order", "shape", "value")
 
     def __init__(self, node: Node, index: int) -> None:
         self.node = node
@@ -90,7 +91,15 @@ class Part:
         self.dtype: np.dtype[Any] = node.dtype[index]
         self.changed = node.changed
         self.value: ref[np.ndarray] = node.value[index]
-        self.watch: Watch | None = None
+
+    @property
+    def watch(self) -> Watch | None:
+        """Kept with the node, since the same value may be met as another Part."""
+        return None if self.node.watch is None else self.node.watch.parts.get(self.index)
+
+    @watch.setter
+    def watch(self, value: Watch) -> None:
+        watch(self.node).parts[self.index] = value
 
     # Two parts are the same target if they are the same value of the same node.
 

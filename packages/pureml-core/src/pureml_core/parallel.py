@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .backward import sweep
+from .backward import sweep, through_leaf_hooks
 from .tensor import Tensor, accumulate
 
 if TYPE_CHECKING:
@@ -104,11 +104,14 @@ def split_backward(loss_of: Callable[..., Any], batch: Any, workers: int = 2) ->
         if not (isinstance(loss, Tensor) and loss.requires_grad and loss.shape == ()):
             raise ValueError(f"split_backward: given a loss of {loss!r:.80}; needed a tracked scalar, the mean of rows")
         share = (stop - start) / n
-        return share * float(loss), sweep([loss._node or loss], [np.full((), share, loss.dtype)])
+        return share * float(loss), sweep([loss._node or loss], [np.full((), share, loss.dtype)], whole=False)
 
     results = parallel(part, range(len(bounds) - 1), workers)
+    total: dict[Any, Any] = {}
     for _, found in results:
-        accumulate(found)
+        for target, g in found.items():
+            total[target] = total[target] + g if target in total else g
+    accumulate({target: through_leaf_hooks(g, target) for target, g in total.items()})
     return sum(loss for loss, _ in results)
 
 

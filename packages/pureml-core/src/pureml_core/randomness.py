@@ -17,7 +17,8 @@ class Randomness:
     """Everything random that a computation can draw from: the global states, and the generators that it reaches.
 
     Walks functions (closure, defaults, the globals they name), methods, partials, containers and the attributes of
-    objects, each once. Buffers of layers are remembered with the generators: they are state of the same kind.
+    objects and classes, each once; but not containers of more than 1,000 items. Buffers of layers are remembered
+    with the generators: they are state of the same kind.
     """
 
     def __init__(self, *roots: Any) -> None:
@@ -64,6 +65,9 @@ class Randomness:
         random.setstate(python)
 
 
+SKIPPED = frozenset({"numpy", "pureml_core", "pureml_nn", "builtins"})  # what they draw from is in attributes
+LONG = 1000  # a container of more items holds data, and no generators
+
 _ATOMS = (type, ModuleType, str, bytes, int, float, complex, type(None), np.generic)
 
 
@@ -74,20 +78,23 @@ def _bits(g: Any) -> Any:
 def _held_by(item: Any) -> list[Any]:
     """What an object gives access to."""
     if isinstance(item, dict):
-        return list(item.values())
+        return list(item.values()) if len(item) <= LONG else []
     if isinstance(item, list | tuple | set | frozenset):
-        return list(item)
+        return list(item) if len(item) <= LONG else []
     if isinstance(item, functools.partial):
         return [item.func, item.args, item.keywords]
     if isinstance(item, MethodType):
         return [item.__self__, item.__func__]
     if isinstance(item, FunctionType):
-        if item.__module__.partition(".")[0] in ("numpy", "pureml_core"):
+        if (item.__module__ or "").partition(".")[0] in SKIPPED:
             return []
         cells = [cell.cell_contents for cell in item.__closure__ or () if _is_filled(cell)]
         named = [item.__globals__[name] for name in _names(item.__code__) if name in item.__globals__]
         return [*cells, *named, item.__defaults__, item.__kwdefaults__]
-    return list(vars(item).values()) if hasattr(item, "__dict__") else []
+    kinds = [c for c in type(item).__mro__ if c.__module__.partition(".")[0] not in SKIPPED]
+    slots = [name for c in kinds for name in np.atleast_1d(getattr(c, "__slots__", ())) if hasattr(item, name)]
+    own = [value for c in kinds for value in vars(c).values()]  # methods, and what they name
+    return [*getattr(item, "__dict__", {}).values(), *(getattr(item, name) for name in slots), *own]
 
 
 def _names(code: CodeType) -> set[str]:

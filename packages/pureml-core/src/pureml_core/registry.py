@@ -58,10 +58,11 @@ def claim(
     if old is not None and record.body.__module__ != "__main__":
         raise ValueError(f"there is an op {record.key} already; give this one another name")
     for f in numpy:
-        if f in NUMPY and (old is None or getattr(NUMPY[f], "op", None) is not old):
+        bound = getattr(NUMPY.get(f), "op", None)
+        if f in NUMPY and bound is not old and (bound is None or bound.key != record.key):
             raise ValueError(f"{record.key}: another op is bound to numpy.{f.__name__} already")
     table[record.key] = record
-    for f in [f for f, other in NUMPY.items() if old is not None and getattr(other, "op", None) is old]:
+    for f in [f for f, other in NUMPY.items() if getattr(getattr(other, "op", None), "key", None) == record.key]:
         del NUMPY[f]
     for f in numpy:
         NUMPY[f] = call if bind is None else _bound(call, bind)

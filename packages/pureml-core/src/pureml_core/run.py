@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -62,10 +63,11 @@ class Run:
         self, name: str, f: Callable[..., Any], args: Any, kwargs: Any, argnums: Which, *, lasting: bool = False
     ) -> None:
         self.lasting = lasting
-        self.single = isinstance(argnums, int | str)
-        keys = [argnums] if isinstance(argnums, int | str) else list(argnums)
-        if not all(isinstance(key, int | str) for key in keys):
+        self.single = isinstance(argnums, str) or not isinstance(argnums, Sequence)
+        keys: list[Any] = [argnums] if self.single else list(argnums)  # type: ignore[arg-type]
+        if not all(isinstance(key, str) or hasattr(key, "__index__") for key in keys):
             raise TypeError(f"{name}: given argnums={argnums!r}, needed positions or names of arguments")
+        keys = [key if isinstance(key, str) else operator.index(key) for key in keys]
         self.places = [_place(name, f, args, kwargs, key) for key in keys]
         if len({place.key for place in self.places}) < len(keys):
             raise ValueError(f"{name}: given argnums={argnums!r}, which names an argument twice")
@@ -144,11 +146,14 @@ def _place(name: str, f: Callable[..., Any], args: Sequence[Any], kwargs: dict[s
         if key in kwargs:
             return _Place(key, kwargs[key])
         try:
-            names = list(inspect.signature(f).parameters)
+            parameters = inspect.signature(f).parameters
         except (TypeError, ValueError):
-            names = []
+            parameters = {}  # type: ignore[assignment]
+        names = list(parameters)
         if key in names and names.index(key) < len(args):
             return _Place(names.index(key), args[names.index(key)])
+        if key in names and parameters[key].default is not inspect.Parameter.empty:
+            return _Place(key, parameters[key].default)
         raise ValueError(f"{name}: no argument named {key!r} was given; given {len(args)} by position and {[*kwargs]}")
     if not -len(args) <= key < len(args):
         raise ValueError(f"{name}: no argument at position {key}; given {len(args)} by position and {[*kwargs]}")
@@ -191,6 +196,8 @@ def matching(name: str, what: str, given: Any, structure: Any, tensors: Sequence
         g = g if isinstance(g, Tensor) else Tensor(np.array(g))
         if g.shape != t.shape:
             raise ValueError(f"{name}: {what}{path} has shape {g.shape}, needed {t.shape}")
+        if g.dtype.kind == "c" and t.dtype.kind != "c":
+            raise TypeError(f"{name}: {what}{path} is complex, needed real numbers")
         g = g.astype(t.dtype)
         result.append(facing(g if g._requires_grad else g._data) if what == "g" else g)
     return result

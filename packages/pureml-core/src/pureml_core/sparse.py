@@ -51,7 +51,7 @@ class RowSparse:
     @classmethod
     def picked(cls, index: np.ndarray, g: np.ndarray, shape: tuple[int, ...]) -> RowSparse:
         """The gradient of a table of `shape` of which table[index] was taken and has received g."""
-        rows = index.reshape(-1)
+        rows = index.reshape(-1).astype(np.intp, copy=False)
         if (rows < 0).any():
             rows = rows % shape[0]
         return cls(rows, g.reshape(len(rows), *shape[1:]), shape)
@@ -145,6 +145,7 @@ def add_rows(table: np.ndarray, rows: np.ndarray, values: np.ndarray) -> None:
     Raises:
         IndexError: a row is not in the table.
     """
+    rows = np.asarray(rows, np.intp)
     if table.ndim < 2 or values.size < SMALL or not table.flags.c_contiguous:
         np.add.at(table, rows, values)
         return

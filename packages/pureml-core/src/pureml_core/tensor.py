@@ -46,7 +46,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     array([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_changed", "_data", "_declared", "_grad", "_hooks", "_node", "_requires_grad")
+    __slots__ = ("__weakref__", "_born", "_changed", "_data", "_declared", "_grad", "_hooks", "_node", "_requires_grad")
 
     _data: np.ndarray
     _node: Node | Part | None
@@ -55,6 +55,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     _hooks: dict[int, Callable[[Any], Any]]  # of a leaf; those of a node are in its Watch
     _changed: list[int]
     _declared: bool
+    _born: int  # when a leaf was made by hand, on the clock of the history
 
     def __init__(
         self,
@@ -77,9 +78,10 @@ class Tensor(Operators, Methods, Conversion, Protocols):
             array = array.copy()
         self._data = array
         self._node = None
+        self._born = tick()
         self._requires_grad = self._declared = bool(requires_grad)
         self._grad = None
-        self._changed = data._changed if isinstance(data, Tensor) and np.may_share_memory(array, source) else [tick()]
+        self._changed = data._changed if isinstance(data, Tensor) and np.may_share_memory(array, source) else [0]
 
     # ---- the array
 
@@ -108,7 +110,8 @@ class Tensor(Operators, Methods, Conversion, Protocols):
                 "call zero_grad() first"
             )
         count_change(self._changed, shape=array.shape != self._data.shape)
-        self._data = array if array.flags.writeable else array.copy()
+        shared = isinstance(value, Tensor) or not array.flags.writeable  # a tensor's changes are counted by itself
+        self._data = array.copy() if shared else array
         if self._grad is not None:
             self._grad = self._grad.astype(array.dtype)
 
@@ -344,7 +347,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self._data, self._grad, self._requires_grad, self._declared = state
         self._node = None
-        self._changed = [tick()]
+        self._changed = [0]
 
 
 def accumulate(found: dict[Any, Any]) -> None:
@@ -354,8 +357,11 @@ def accumulate(found: dict[Any, Any]) -> None:
             keeper, name = (target, "_grad") if isinstance(target, Tensor) else (target.watch, "grad")
             old = getattr(keeper, name)
             g = facing(g)
-            if isinstance(old, np.ndarray) and isinstance(g, np.ndarray):
-                old += g
+            if isinstance(old, np.ndarray):
+                if isinstance(g, RowSparse):
+                    g.add_to(old)
+                else:
+                    old += g
             else:
                 setattr(keeper, name, g if old is None else old + g)
 
