@@ -9,6 +9,7 @@ from pureml_core import Tensor, no_grad
 from pureml_data import DataLoader
 from pureml_nn import Layer
 from pureml_nn.layer import named_layers
+from pureml_nn.metrics import Metric
 
 
 def accuracy(mdl: Callable[[Any], Any], test_set: Any, batch_size: int = 32) -> float:
@@ -33,17 +34,53 @@ def accuracy(mdl: Callable[[Any], Any], test_set: Any, batch_size: int = 32) -> 
     0.75
     """
     right = total = 0
-    with _evaluating(mdl), no_grad():
-        for X, Y in DataLoader(test_set, batch_size=batch_size):
-            predicted, wanted = _predicted_classes(mdl(X)), _label_classes(Y)
-            if predicted.shape != wanted.shape:
-                raise ValueError(
-                    f"accuracy: predictions of shape {predicted.shape} for labels of shape {wanted.shape}; "
-                    "needed is one class for each label"
-                )
-            right += int(np.count_nonzero(predicted == wanted))
-            total += wanted.size
+    for outputs, Y in _batches(mdl, test_set, batch_size):
+        predicted, wanted = _predicted_classes(outputs), _label_classes(Y)
+        if predicted.shape != wanted.shape:
+            raise ValueError(
+                f"accuracy: predictions of shape {predicted.shape} for labels of shape {wanted.shape}; "
+                "needed is one class for each label"
+            )
+        right += int(np.count_nonzero(predicted == wanted))
+        total += wanted.size
     return right / total if total else 0.0
+
+
+def evaluate(mdl: Callable[[Any], Any], test_set: Any, *metrics: Metric, batch_size: int = 32) -> list[Any]:
+    """The figures of several metrics over a data set, each sample seen once, in the order of the metrics.
+
+    The model runs in evaluation mode and records nothing, as for `accuracy`. The metrics are reset at first, and hold
+    what they counted afterwards.
+
+    Args:
+        mdl: maps a batch of inputs to what the metrics take as predictions.
+        test_set: a Dataset of pairs (input, target).
+        metrics: of `pureml.metrics`, or your own.
+        batch_size: samples per call of the model.
+
+    Raises:
+        ValueError: a metric refuses targets or predictions, or there are none.
+
+    >>> from pureml.metrics import Accuracy, F1
+    >>> from pureml_data import TensorDataset
+    >>> data = TensorDataset(np.eye(4), np.array([0, 1, 2, 0]))
+    >>> evaluate(lambda X: X, data, Accuracy(), F1(4, average=None))
+    [0.75, array([0.66666667, 1.        , 1.        , 0.        ])]
+    """
+    for metric in metrics:
+        metric.reset()
+    for outputs, Y in _batches(mdl, test_set, batch_size):
+        for metric in metrics:
+            metric.update(Y, outputs)
+    return [metric.compute() for metric in metrics]
+
+
+def _batches(mdl: Callable[[Any], Any], test_set: Any, batch_size: int) -> Iterator[tuple[Any, Any]]:
+    """(outputs, targets) of each batch, in evaluation mode and without recording."""
+    for X, Y in DataLoader(test_set, batch_size=batch_size):
+        with _evaluating(mdl), no_grad():
+            outputs = mdl(X)
+        yield outputs, Y
 
 
 @contextmanager
