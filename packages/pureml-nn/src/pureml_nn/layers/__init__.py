@@ -31,6 +31,7 @@ from .affine import Affine, Linear
 from .attention import MultiHeadAttention, scaled_dot_product_attention
 from .dropout import Dropout
 from .embedding import Embedding
+from .message_passing import GATConv, GraphConv, MessagePassing, SAGEConv, segment_softmax
 from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
 from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
@@ -51,7 +52,9 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GATConv",
     "GRUCell",
+    "GraphConv",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
@@ -65,6 +68,7 @@ __all__ = [
     "LearnedPositions",
     "Linear",
     "LogSoftmax",
+    "MessagePassing",
     "Mish",
     "MultiHeadAttention",
     "PReLU",
@@ -74,6 +78,7 @@ __all__ = [
     "ReLU6",
     "Residual",
     "RotaryPositions",
+    "SAGEConv",
     "SiLU",
     "Sigmoid",
     "SinusoidalPositions",
@@ -86,4 +91,5 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
     "scaled_dot_product_attention",
+    "segment_softmax",
 ]
