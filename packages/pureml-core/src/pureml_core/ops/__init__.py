@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from ..operators import Operators as _Operators
 from ..operators import ops as _ops
 
 # ruff: noqa: I001, F403 - a topic before what is in it: `softmax` is a file and a function
@@ -72,3 +73,8 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
     )
     __all__ = sorted(name for topic in _TOPICS for name in topic.__all__)
     vars(_ops).update({name: globals()[name] for name in __all__})  # operators and methods of Tensor lead here
+
+    # The commonest operators are the operations themselves: a call less than the methods that lead there.
+    for _name in ("add", "sub:subtract", "mul:multiply", "truediv:divide", "pow:power", "matmul", "neg:negative"):
+        _operator, _, _operation = _name.partition(":")
+        setattr(_Operators, f"__{_operator}__", globals()[_operation or _operator])
