@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
 from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pureml_core import Buffer, Composite, Parameter, Saved, State, Tensor, named_tensors, parameters
-from pureml_core.state import StateMismatch, collect, decode, encode, is_literal, restore_tensors
+from pureml_core import Composite, Saved, State, Tensor, named_tensors, parameters
+
+from .hooks import Handle, Hooks, register
+from .layer_state import restore, state_of
+from .summary import Summary, summary
+from .tree import tree
+from .walking import cast, dtype_of, held, named
 
 
 class Layer(Composite, Saved):
@@ -24,6 +28,8 @@ class Layer(Composite, Saved):
     """
 
     training: bool = True
+    _call_hooks: Hooks | None = None
+    _numbered: ClassVar[str] = ""  # the list whose items are shown by their numbers alone
     drawn_by: ClassVar[frozenset[str]] = frozenset({"method", "seed"})  # no settings: how values were first drawn
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
@@ -31,16 +37,83 @@ class Layer(Composite, Saved):
         raise NotImplementedError(f"{type(self).__name__} has no forward(); define one that returns the layer's output")
 
     def __call__(self, *inputs: Any, **settings: Any) -> Any:
-        dtype = _dtype_of(self, set())
-        cast = [_cast(x, dtype) for x in inputs]
+        dtype = dtype_of(self, set())
+        given = [cast(x, dtype) for x in inputs]
         if settings:
-            settings = {name: _cast(x, dtype) for name, x in settings.items()}
-        return self.forward(*cast, **settings)
+            settings = {name: cast(x, dtype) for name, x in settings.items()}
+        hooks = self._call_hooks
+        if hooks is None:
+            return self.forward(*given, **settings)
+        inputs = tuple([cast(x, dtype) for x in hooks.inputs(self, tuple(given))])
+        return hooks.output(self, inputs, self.forward(*inputs, **settings))
+
+    def __repr__(self) -> str:
+        return tree(self, Layer)
 
     @property
     def parameters(self) -> Sequence[Tensor]:
-        """All trainable tensors, each once, in the order of walking."""
+        """All trainable tensors, frozen ones included, each once, in the order of walking."""
         return tuple(parameters(self).values())
+
+    def named_parameters(self) -> dict[str, Tensor]:
+        """The `parameters` by dotted name, such as `layers.0.W`."""
+        return parameters(self)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in parameters(self).values():
+            p.zero_grad()
+
+    def freeze(self, pattern: str = "*") -> Self:
+        """Exclude parameters from training: they get no gradient any more; returns the layer.
+
+        They are saved as before. An optimizer leaves what has no gradient as it is.
+
+        Args:
+            pattern: of the dotted names to freeze, by the rules of `fnmatch`: "encoder.*", "*.b".
+
+        Raises:
+            ValueError: no parameter has such a name.
+        """
+        _switch(self, pattern, requires_grad=False)
+        return self
+
+    def unfreeze(self, pattern: str = "*") -> Self:
+        """Train parameters again; arguments as for `freeze`."""
+        _switch(self, pattern, requires_grad=True)
+        return self
+
+    def apply(self, f: Callable[[Layer], object]) -> Self:
+        """Call `f` with every layer inside, inner ones before those that hold them, each once; returns the layer."""
+        for layer in _inner_first(self):
+            f(layer)
+        return self
+
+    def register_forward_hook(self, f: Callable[[Layer, tuple[Any, ...], Any], Any]) -> Handle:
+        """Have `f(layer, inputs, output)` called after every call of the layer.
+
+        What it returns stands for the output, unless it is None. Hooks are no state, and copies have none.
+
+        Returns:
+            A handle; `remove()` it to end the hook, or use it by `with`.
+        """
+        return register(self, f)
+
+    def register_forward_pre_hook(self, f: Callable[[Layer, tuple[Any, ...]], Any]) -> Handle:
+        """Have `f(layer, inputs)` called before every call of the layer.
+
+        What it returns stands for the inputs, unless it is None: a tuple of all of them, or the only one.
+
+        Returns:
+            A handle; `remove()` it to end the hook, or use it by `with`.
+        """
+        return register(self, f, before=True)
+
+    def summary(
+        self, input_shape: Sequence[Any] | None = None, *, inputs: Any = None, dtype: Any = None, **settings: Any
+    ) -> Summary:
+        """A table of the layers inside: shapes, parameters, multiply-adds, memory; see `pureml_nn.summary`."""
+        return summary(self, input_shape, inputs=inputs, dtype=dtype, **settings)
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, here and in every layer inside; returns the layer."""
@@ -70,9 +143,7 @@ class Layer(Composite, Saved):
 
     def state(self) -> State:
         """Copies of all tensors and generator states, and the settings of every layer."""
-        arrays, generators = collect(self)
-        settings = {name: encode(_settings(layer)) for name, layer in named_layers(self)}
-        return State(_kind(self), arrays, {"generators": generators, "settings": settings})
+        return state_of(self, dict(named_layers(self)))
 
     def restore(self, state: State, *, strict: bool = True) -> list[str]:
         """Take the values of a snapshot, all or nothing. The mode, training or evaluation, stays as it is.
@@ -91,27 +162,9 @@ class Layer(Composite, Saved):
         return self._restore(state, strict=strict, load_literals=True)
 
     def _restore(self, state: State, *, strict: bool, load_literals: bool) -> list[str]:
-        if state.kind != _kind(self):
-            raise ValueError(f"{type(self).__name__}: given a state of {state.kind!r}, needed one of {_kind(self)!r}")
-        generators, settings = _mapping(state, "generators"), _mapping(state, "settings")
         layers = dict(named_layers(self))
-        problems = _differences(layers, settings) if "settings" in state.literals else []
-        literals = [
-            (layer, {key: value for key, value in decode(settings[name]).items() if _takes(layer, key)})
-            for name, layer in layers.items()
-            if load_literals and isinstance(layer, NN) and name in settings
-        ]
-        if strict and problems:
-            try:  # on copies, to list in one error what is wrong with the arrays too
-                shell = {name: copy.deepcopy(item) for name, item in named_tensors(self)}
-                restore_tensors(shell, state.arrays, generators)
-            except StateMismatch as mismatch:
-                problems += mismatch.problems
-            raise StateMismatch(type(self).__name__, problems)
-        problems += restore_tensors(self, state.arrays, generators, strict=strict)
-        for layer, values in literals:
-            vars(layer).update(values)
-        return problems
+        models = [name for name, layer in layers.items() if isinstance(layer, NN)]
+        return restore(self, layers, models, state, strict=strict, load_literals=load_literals)
 
 
 class Sequential(Layer):
@@ -122,6 +175,8 @@ class Sequential(Layer):
     >>> model(np.zeros((3, 4))).shape
     (3, 2)
     """
+
+    _numbered = "layers"
 
     def __init__(self, *layers: Callable[[Any], Any]) -> None:
         for i, layer in enumerate(layers):
@@ -171,7 +226,7 @@ class NN(Layer):
 
     @property
     def parameters(self) -> list[Tensor]:
-        """All trainable tensors, each once, in the order of walking."""
+        """All trainable tensors, frozen ones included, each once, in the order of walking."""
         return list(parameters(self).values())
 
     def restore(self, state: State, *, strict: bool = True, load_literals: bool = True) -> list[str]:
@@ -197,96 +252,35 @@ class NN(Layer):
 
 def named_layers(root: Any) -> Iterator[tuple[str, Layer]]:
     """Every Layer inside an object, itself included: (dotted name, layer), each once."""
+    return named(root, Layer)
+
+
+def _inner_first(layer: Layer) -> list[Layer]:
+    """Every layer inside, each after those that it holds."""
+    order: list[Layer] = []
     found: set[int] = set()
-    stack = [("", root)]
-    while stack:
-        name, item = stack.pop()
-        if id(item) in found:
-            continue
-        if isinstance(item, Composite):
-            inside = list(vars(item).items())
-        elif isinstance(item, dict):
-            inside = [(str(key), value) for key, value in item.items()]
-        elif isinstance(item, CONTAINERS):
-            inside = [(str(i), value) for i, value in enumerate(item)]
-        else:
-            continue
+
+    def visit(item: Any) -> None:
+        inside = held(item)
+        if inside is None or id(item) in found:
+            return
         found.add(id(item))
+        for _, value in inside:
+            visit(value)
         if isinstance(item, Layer):
-            yield name, item
-        stack += reversed([(f"{name}.{key}" if name else key, value) for key, value in inside])
+            order.append(item)
+
+    visit(layer)
+    return order
 
 
-CONTAINERS = (list, tuple)
-ATOMS = frozenset({bool, int, float, str, type(None)})
-
-
-def _kind(layer: Layer) -> str:
-    """Whose state: the class of this package that is nearest, so that renaming a user's class costs no file."""
-    package = __name__.partition(".")[0]
-    nearest = next(c for c in type(layer).__mro__ if c.__module__.partition(".")[0] == package)
-    return f"{package}.{nearest.__name__}/1"
-
-
-def _settings(layer: Layer) -> dict[str, Any]:
-    """The public attributes of a layer that are JSON values, but for its mode and how it was drawn."""
-    return {key: value for key, value in vars(layer).items() if key not in layer.drawn_by and _takes(layer, key)}
-
-
-def _takes(layer: Layer, key: str) -> bool:
-    """Whether there is a public attribute of that name, the layer's own or its class's, with a JSON value."""
-    return not key.startswith("_") and key != "training" and is_literal(inspect.getattr_static(layer, key, ...))
-
-
-def _mapping(state: State, part: str) -> dict[str, Any]:
-    value = state.literals.get(part, {})
-    if not isinstance(value, dict) or not all(isinstance(v, dict) for v in value.values()):
-        raise ValueError(f"the state's {part!r} are {value!r:.200}, needed an object of objects by dotted name")
-    return value
-
-
-def _differences(layers: Mapping[str, Layer], saved: Mapping[str, Any]) -> list[str]:
-    """How the layers of a state and their settings differ from those here, one line each; models may differ."""
-    problems = [f"missing layer {name!r}" for name in layers if name not in saved]
-    problems += [f"unexpected layer {name!r}" for name in saved if name not in layers]
-    for name, layer in layers.items():
-        if isinstance(layer, NN) or name not in saved:
-            continue
-        there, here = saved[name], encode(_settings(layer))  # encoded: nan is itself there
-        for key in sorted(there.keys() | here.keys()):
-            given, own = (repr(decode(side[key])) if key in side else "absent" for side in (there, here))
-            if (key in there, there.get(key)) != (key in here, here.get(key)):
-                problems.append(f"setting {f'{name}.{key}' if name else key!r} is {given} there, {own} here")
-    return problems
-
-
-def _dtype_of(item: Any, seen: set[int]) -> np.dtype[Any] | None:
-    """The dtype of the first floating parameter inside, if there is one. Every call asks: it must be quick."""
-    if isinstance(item, Tensor):
-        counts = isinstance(item, Parameter) or (item.requires_grad and item.is_leaf and not isinstance(item, Buffer))
-        return item.dtype if counts and item.dtype.kind == "f" else None
-    if isinstance(item, Composite):
-        inside: Any = vars(item).values()
-    elif isinstance(item, dict):
-        inside = item.values()
-    elif isinstance(item, CONTAINERS):
-        inside = item
-    else:
-        return None
-    if id(item) not in seen:
-        seen.add(id(item))
-        for value in inside:
-            if value.__class__ not in ATOMS:
-                dtype = _dtype_of(value, seen)
-                if dtype is not None:
-                    return dtype
-    return None
-
-
-def _cast(x: Any, dtype: np.dtype[Any] | None) -> Any:
-    """An input as a Tensor, in the layer's precision if it is floating."""
-    if isinstance(x, np.ndarray):
-        x = Tensor(x, ensure_writable=False)
-    if dtype is None or not isinstance(x, Tensor) or x.dtype is dtype or x.dtype.kind != "f":
-        return x
-    return x.astype(dtype)
+def _switch(layer: Layer, pattern: str, *, requires_grad: bool) -> None:
+    names = parameters(layer)
+    chosen = [p for name, p in names.items() if fnmatchcase(name, pattern)]
+    if not chosen and pattern != "*":
+        raise ValueError(
+            f"{type(layer).__name__}: given the pattern {pattern!r}, which no parameter matches; "
+            f"there are {', '.join(list(names)[:20]) or 'none'}"
+        )
+    for p in chosen:
+        p.requires_grad = requires_grad
