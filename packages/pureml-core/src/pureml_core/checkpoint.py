@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
+from weakref import ref
 
 from .backward import sweep
 from .call import finish
@@ -57,12 +58,29 @@ def checkpoint(f: F) -> F:
     return call  # type: ignore[return-value]
 
 
-class _Segment(Op):
-    """One call of a checkpointed function: the operation that stands for it in the history."""
+class _Record(Op):
+    """What the history knows of a call: the operation that stands for it.
+
+    The segment itself is held by its VJPs alone, so that it goes with them when a sweep has passed.
+    """
+
+    def __init__(self, segment: _Segment) -> None:
+        self.name = self.key = segment.name
+        self.linear, self.definition, self.numpy = False, None, None
+        self.segment = ref(segment)
+
+    def replay(self, node: Any, recovered: Any) -> Sequence[Callable[..., Any] | None]:
+        return self.segment().replay()  # type: ignore[union-attr]
+
+    def body(self, *arrays: Any) -> Any:
+        return self.segment().values(arrays)  # type: ignore[union-attr]
+
+
+class _Segment:
+    """One call of a checkpointed function, to be run again."""
 
     def __init__(self, name: str, f: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.name = self.key = name
-        self.linear, self.definition, self.numpy = False, None, None
+        self.name = name
         self.f = f
         items = leaves((args, kwargs))
         self.given = like((args, kwargs), iter(items))  # containers of our own: the caller may write into his
@@ -108,7 +126,13 @@ class _Segment(Op):
         vjps = (*[functools.partial(self.vjp, i) for i in range(len(self.inputs))], *[None] * len(self.others))
         sources = tuple(x._node or x for x in data)
         tensors = finish(
-            self, arrays if len(arrays) > 1 else arrays[0], data, [x._data for x in data], sources, vjps, ((), {})
+            _Record(self),
+            arrays if len(arrays) > 1 else arrays[0],
+            data,
+            [x._data for x in data],
+            sources,
+            vjps,
+            ((), {}),
         )
         new = iter(tensors if isinstance(tensors, tuple) else (tensors,))
         return like(value, iter([next(new) if counts else y for y, counts in zip(outputs, self.floating, strict=True)]))
@@ -156,7 +180,8 @@ class _Segment(Op):
         found = sweep(outputs, seeds, targets, create_graph=create_graph, whole=False)
         return [found.get(target) for target in targets]
 
-    def replay(self, node: Any, recovered: Any) -> Sequence[Callable[..., Any] | None]:
+    def replay(self) -> Sequence[Callable[..., Any] | None]:
+        """VJPs that are recorded themselves, all from one recorded recomputation."""
         found: list[list[Any]] = []
 
         def vjp(i: int, *g: Any) -> Any:
@@ -166,7 +191,7 @@ class _Segment(Op):
 
         return [*[functools.partial(vjp, i) for i in range(len(self.inputs))], *[None] * len(self.others)]
 
-    def body(self, *arrays: Any) -> Any:
+    def values(self, arrays: Sequence[Any]) -> Any:
         """The value once more, for whoever needs it after it is gone."""
         now = self.randomness.state()
         self.randomness.restore(self.start)
