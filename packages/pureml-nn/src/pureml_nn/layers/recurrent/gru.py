@@ -8,7 +8,7 @@ import numpy as np
 from pureml_core import op, sigmoid
 
 from .layer import Cell, Recurrent
-from .sequence import Order, backwards, flat, once, unrolled
+from .sequence import Order, backwards, blocks, flat, once, unrolled
 
 
 def gru_step(x: Any, h: Any, W: Any, U: Any, b: Any = None, d: Any = None) -> tuple[Any]:
@@ -44,7 +44,7 @@ def gru(
     B, T, C = X.shape
     H = U.shape[0]
     order = Order(B, T, lengths, reverse)
-    gates, q3, hs = _forward(flat(order.read(X)), h, W, U, b, d, (T, B, H))
+    gates, q3, hs = _forward(order.read(X), h, W, U, b, d)
     last = order.last(hs)
     Y = order.written(hs[1:])
     swept = once(lambda gY, gh: _backward(order.read(gY), gh, gates, q3, hs, U, order.ends()))
@@ -70,41 +70,40 @@ def gru(
     )
 
 
-def _forward(
-    x: Any, h: Any, W: Any, U: Any, b: Any, d: Any, sizes: tuple[int, int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """r, z, n (T, B, 3H), q₃ (T, B, H), and h before and after every step, (T + 1, B, H).
+def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, d: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """r, z, n of all steps (T, 3, B, H), q₃ (T, B, H), and h before and after every step (T + 1, B, H).
 
-    σ(p) = ½ + ½ tanh(p/2): the weights of r and z are halved, and of their biases only the sum counts.
+    σ(p) = ½ + ½ tanh(p/2): the weights of r and z are halved. The products with the inputs, which wait for no state,
+    are taken for many steps at a time.
     """
-    T, B, H = sizes
+    T, B, H = x.shape[0], x.shape[1], U.shape[0]
     dtype = np.result_type(x, W, U)
-    p = np.matmul(x, _halved(W, H), dtype=dtype)
-    if b is not None:
-        p += _halved(b, H)
-    if d is not None:
-        p[:, : 2 * H] += 0.5 * d[: 2 * H]
-    gates = p.reshape(T, B, 3 * H)
-    U = _halved(U, H)
-    hs, q3 = np.empty((T + 1, B, H), dtype), np.empty((T, B, H), dtype)
+    W, U = _halved(W, H), _halved(U, H)
+    b, d = 0 if b is None else _halved(b, H), np.zeros(3 * H, dtype) if d is None else _halved(d, H)
+    gates, q3, hs = np.empty((T, 3, B, H), dtype), np.empty((T, B, H), dtype), np.empty((T + 1, B, H), dtype)
     hs[0] = 0 if h is None else h
     q, part = np.empty((B, 3 * H), dtype), np.empty((B, H), dtype)
-    for a, h, m, h_new in zip(gates, hs[:-1], q3, hs[1:], strict=True):
-        rz, n = a[:, : 2 * H], a[:, 2 * H :]
-        np.matmul(h, U, out=q)
-        rz += q[:, : 2 * H]
-        np.tanh(rz, out=rz)
-        rz *= 0.5
-        rz += 0.5
-        m[...] = q[:, 2 * H :]
-        if d is not None:
-            m += d[2 * H :]
-        np.multiply(rz[:, :H], m, out=part)
-        n += part
-        np.tanh(n, out=n)  # n = tanh(p₃ + r q₃)
-        np.subtract(h, n, out=part)
-        part *= rz[:, H:]
-        np.add(n, part, out=h_new)  # h' = n + z (h - n)
+    q_rz = np.swapaxes(np.reshape(q, (B, 3, H)), 0, 1)[:2]
+    for steps in blocks(T, B):
+        p = np.matmul(flat(x[steps]), W, dtype=dtype)
+        p += b
+        thirds = np.swapaxes(np.reshape(p, (len(x[steps]), B, 3, H)), 1, 2)
+        for p_t, gate, m, h, h_new in zip(thirds, gates[steps], q3[steps], hs[steps], hs[1:][steps], strict=True):
+            np.matmul(h, U, out=q)
+            q += d
+            r, z, n = gate
+            rz = gate[:2]
+            np.add(p_t[:2], q_rz, out=rz)
+            np.tanh(rz, out=rz)
+            rz *= 0.5
+            rz += 0.5
+            m[...] = q[:, 2 * H :]
+            np.multiply(r, m, out=n)
+            n += p_t[2]
+            np.tanh(n, out=n)  # n = tanh(p₃ + r q₃)
+            np.subtract(h, n, out=part)
+            part *= z
+            np.add(n, part, out=h_new)  # h' = n + z (h - n)
     return gates, q3, hs
 
 
@@ -121,42 +120,42 @@ def _backward(
     """Gradients of n, r, z, r q₃ side by side, (T, B, 4H), and that of the first h.
 
     The first three are dp, the last three dq. With the dh of each new h:
-    dn = dh (1 - z)(1 - n²),  dz = dh (h - n) z (1 - z),  dr = dn q₃ r (1 - r),  dq₃ = dn r,
-    dh_before = dh z + dq Uᵀ. All that does not depend on dh is computed for all steps before the loop.
+    dn = dh (1 - z)(1 - n²),  dz = dh (h - n) z (1 - z),  dr = dn q₃ r (1 - r),  dq₃ = dn r,  dh_before = dh z + dq Uᵀ.
     """
     T, B, H = q3.shape
-    r, z, n = (gates[..., k * H : (k + 1) * H] for k in range(3))
     grads = np.empty((T, B, 4, H), hs.dtype)
-    _slopes(r, z, n, q3, hs[:-1], grads)
     U_T = np.ascontiguousarray(U.T)
     dh, part = np.zeros((B, H), hs.dtype), np.empty((B, H), hs.dtype)
-    for t, (dy, d, kept) in backwards(gY, grads, z):
-        if t in ends:
-            dh[ends[t]] += gh[ends[t]]
-        dh += dy
-        d *= dh[:, None]
-        np.multiply(dh, kept, out=part)
-        np.matmul(d.reshape(B, 4 * H)[:, H:], U_T, out=dh)
-        dh += part
+    for steps in reversed(blocks(T, B)):
+        _slopes(gates[steps], q3[steps], hs[steps], grads[steps])
+        for t, dy, d, z in backwards(steps, gY[steps], grads[steps], gates[steps, 1]):
+            if t in ends:
+                dh[ends[t]] += gh[ends[t]]
+            dh += dy
+            d *= dh[:, None]
+            np.multiply(dh, z, out=part)
+            np.matmul(np.reshape(d, (B, 4 * H))[:, H:], U_T, out=dh)
+            dh += part
     if -1 in ends:
         dh[ends[-1]] += gh[ends[-1]]
-    return grads.reshape(T, B, 4 * H), dh
+    return np.reshape(grads, (T, B, 4 * H)), dh
 
 
-def _slopes(r: Any, z: Any, n: Any, q3: Any, h: Any, grads: Any) -> None:
-    """The gradients of n, r, z and r q₃ by dh, for all steps."""
-    dn, dr, dz, dq3 = (grads[:, :, k] for k in range(4))
-    np.multiply(n, n, out=dn)
+def _slopes(gates: Any, q3: Any, h: Any, grads: Any) -> None:
+    """What dh is to be multiplied by for n, r, z and r q₃, written to grads (T, B, 4, H)."""
+    r, z, n = np.swapaxes(gates, 0, 1)
+    rest = 1 - z
+    dn = n * n
     np.subtract(1, dn, out=dn)
-    np.subtract(1, z, out=dz)
-    dn *= dz
-    dz *= z
-    np.subtract(h, n, out=dr)
-    dz *= dr
-    np.multiply(dn, r, out=dq3)
-    np.subtract(1, r, out=dr)
-    dr *= dq3
-    dr *= q3
+    dn *= rest  # (1 - z)(1 - n²)
+    grads[:, :, 0] = dn
+    rest *= z
+    np.multiply(rest, h - n, out=grads[:, :, 2])
+    dn *= r
+    grads[:, :, 3] = dn
+    np.subtract(1, r, out=rest)
+    rest *= dn
+    np.multiply(rest, q3, out=grads[:, :, 1])
 
 
 class GRUCell(Cell):

@@ -8,7 +8,7 @@ import numpy as np
 from pureml_core import op, sigmoid
 
 from .layer import Cell, Recurrent
-from .sequence import Order, backwards, flat, once, unrolled
+from .sequence import Order, backwards, blocks, flat, once, unrolled
 
 
 def lstm_step(x: Any, h: Any, c: Any, W: Any, U: Any, b: Any = None) -> tuple[Any, Any]:
@@ -38,9 +38,8 @@ def lstm(X: Any, h: Any, c: Any, W: Any, U: Any, b: Any = None, lengths: Any = N
     W (C, 4H), U (H, 4H) and b (4H,) hold the gates i, f, g, o side by side.
     """
     B, T, C = X.shape
-    H = U.shape[0]
     order = Order(B, T, lengths, reverse)
-    gates, hs, cs = _forward(flat(order.read(X)), h, c, W, U, b, (T, B, H))
+    gates, hs, cs = _forward(order.read(X), h, c, W, U, b)
     last = order.last(hs), order.last(cs)
     Y = order.written(hs[1:])
     dz = once(lambda gY, gh, gc: _backward(order.read(gY), gh, gc, gates, cs, U, order.ends()))
@@ -60,34 +59,37 @@ def lstm(X: Any, h: Any, c: Any, W: Any, U: Any, b: Any = None, lengths: Any = N
     )
 
 
-def _forward(
-    x: Any, h: Any, c: Any, W: Any, U: Any, b: Any, sizes: tuple[int, int, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gates (T, B, 4H) in the order i, f, o, g, and h and c before and after every step, (T + 1, B, H).
+def _forward(x: Any, h: Any, c: Any, W: Any, U: Any, b: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gates i, f, o, g of all steps (T, 4, B, H), and h and c before and after every step (T + 1, B, H).
 
     As σ(z) = ½ + ½ tanh(z/2), one tanh makes all four, of z whose first three quarters are halved with the weights.
+    The products with the inputs, which wait for no state, are taken for many steps at a time.
     """
-    T, B, H = sizes
+    T, B, H = x.shape[0], x.shape[1], U.shape[0]
     dtype = np.result_type(x, W, U)
-    z = np.matmul(x, _halved(W, H), dtype=dtype)
-    if b is not None:
-        z += _halved(b, H)
-    gates = z.reshape(T, B, 4 * H)
-    U = _halved(U, H)
-    hs, cs = np.empty((T + 1, B, H), dtype), np.empty((T + 1, B, H), dtype)
+    W, U, b = _halved(W, H), _halved(U, H), 0 if b is None else _halved(b, H)
+    gates, hs, cs = np.empty((T, 4, B, H), dtype), np.empty((T + 1, B, H), dtype), np.empty((T + 1, B, H), dtype)
     hs[0], cs[0] = 0 if h is None else h, 0 if c is None else c
-    hU, ig = np.empty((B, 4 * H), dtype), np.empty((B, H), dtype)
-    for z, ifo, h, c, h_new, c_new in zip(gates, gates[..., : 3 * H], hs[:-1], cs[:-1], hs[1:], cs[1:], strict=True):
-        np.matmul(h, U, out=hU)
-        z += hU
-        np.tanh(z, out=z)
-        ifo *= 0.5
-        ifo += 0.5
-        np.multiply(z[:, H : 2 * H], c, out=c_new)
-        np.multiply(z[:, :H], z[:, 3 * H :], out=ig)
-        c_new += ig  # c' = f c + i g
-        np.tanh(c_new, out=ig)
-        np.multiply(z[:, 2 * H : 3 * H], ig, out=h_new)  # h' = o tanh(c')
+    z, ig = np.empty((B, 4 * H), dtype), np.empty((B, H), dtype)
+    quarters = np.swapaxes(np.reshape(z, (B, 4, H)), 0, 1)
+    for steps in blocks(T, B):
+        xW = np.matmul(flat(x[steps]), W, dtype=dtype)
+        xW += b
+        xW = np.reshape(xW, (len(x[steps]), B, 4 * H))
+        states = hs[steps], cs[steps], hs[1:][steps], cs[1:][steps]  # before and after
+        for xW_t, gate, h, c, h_new, c_new in zip(xW, gates[steps], *states, strict=True):
+            np.matmul(h, U, out=z)
+            z += xW_t
+            np.tanh(quarters, out=gate)
+            ifo = gate[:3]
+            ifo *= 0.5
+            ifo += 0.5
+            i, f, o, g = gate
+            np.multiply(f, c, out=c_new)
+            np.multiply(i, g, out=ig)
+            c_new += ig  # c' = f c + i g
+            np.tanh(c_new, out=ig)
+            np.multiply(o, ig, out=h_new)  # h' = o tanh(c')
     return gates, hs, cs
 
 
@@ -103,50 +105,49 @@ def _backward(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dz (T, B, 4H) in the order i, f, g, o, and the gradients of the first h and c.
 
-    dh comes from the output, the next step and the end of the sequence. With the new c of each step:
-    dc += dh o (1 - tanh²c),  do = dh tanh(c),  di = dc g,  df = dc c_before,  dg = dc i,  dc_before = dc f,
-    each times the derivative of its σ or tanh for dz. All that does not depend on dh or dc is computed for all steps
-    before the loop.
+    dh comes from the output, the next step and the end of the sequence. With it and the new c of each step:
+    dc += dh o (1 - tanh²c),  do = dh tanh(c),  di = dc g,  df = dc c_before,  dg = dc i,  dc_before = dc f;
+    for dz each of i, f, g, o times the derivative of its σ or tanh, s(1 - s) or 1 - g².
     """
     T, B, H = gY.shape
-    i, f, o, g = (gates[..., k * H : (k + 1) * H] for k in range(4))
     dz = np.empty((T, B, 4, H), cs.dtype)
-    dc_dh = np.empty((T, B, H), cs.dtype)
-    _slopes(i, f, o, g, cs, dz, dc_dh)
     U_T = np.ascontiguousarray(U.T)
     dh, dc, part = np.zeros((B, H), cs.dtype), np.zeros((B, H), cs.dtype), np.empty((B, H), cs.dtype)
-    for t, (dy, d, kept, slope) in backwards(gY, dz, f, dc_dh):
-        if t in ends:
-            dh[ends[t]] += gh[ends[t]]
-            dc[ends[t]] += gc[ends[t]]
-        dh += dy
-        np.multiply(dh, slope, out=part)
-        dc += part
-        d[:, :3] *= dc[:, None]
-        d[:, 3] *= dh
-        dc *= kept
-        np.matmul(d.reshape(B, 4 * H), U_T, out=dh)
+    for steps in reversed(blocks(T, B)):
+        dc_dh = _slopes(gates[steps], cs[steps], cs[1:][steps], dz[steps])
+        for t, dy, d, slope, f in backwards(steps, gY[steps], dz[steps], dc_dh, gates[steps, 1]):
+            if t in ends:
+                dh[ends[t]] += gh[ends[t]]
+                dc[ends[t]] += gc[ends[t]]
+            dh += dy
+            np.multiply(dh, slope, out=part)
+            dc += part
+            d[:, :3] *= dc[:, None]
+            d[:, 3] *= dh
+            dc *= f
+            np.matmul(np.reshape(d, (B, 4 * H)), U_T, out=dh)
     if -1 in ends:
         dh[ends[-1]] += gh[ends[-1]]
         dc[ends[-1]] += gc[ends[-1]]
-    return dz.reshape(T, B, 4 * H), dh, dc
+    return np.reshape(dz, (T, B, 4 * H)), dh, dc
 
 
-def _slopes(i: Any, f: Any, o: Any, g: Any, cs: Any, dz: Any, dc_dh: Any) -> None:
-    """di, df and dg of dz by dc, do by dh, and dc by dh, for all steps."""
-    tanh_c = np.tanh(cs[1:])
-    np.multiply(tanh_c, tanh_c, out=dc_dh)
-    np.subtract(1, dc_dh, out=dc_dh)
-    dc_dh *= o
-    for k, gate, factor in ((0, i, g), (1, f, cs[:-1]), (3, o, tanh_c)):
-        d = dz[:, :, k]
-        np.subtract(1, gate, out=d)
-        d *= gate
-        d *= factor
-    d = dz[:, :, 2]
-    np.multiply(g, g, out=d)
-    np.subtract(1, d, out=d)
-    d *= i
+def _slopes(gates: Any, c: Any, c_new: Any, dz: Any) -> Any:
+    """What dc is to be multiplied by for i, f, g, and dh for o, written to dz (T, B, 4, H); and dc by dh, returned."""
+    i, o, g = gates[:, 0], gates[:, 2], gates[:, 3]
+    slopes = 1 - gates[:, :3]
+    slopes *= gates[:, :3]  # s(1 - s)
+    tanh_c = np.tanh(c_new)
+    np.multiply(slopes[:, 0], g, out=dz[:, :, 0])
+    np.multiply(slopes[:, 1], c, out=dz[:, :, 1])
+    np.multiply(slopes[:, 2], tanh_c, out=dz[:, :, 3])
+    square = g * g
+    np.subtract(1, square, out=square)
+    np.multiply(square, i, out=dz[:, :, 2])
+    np.multiply(tanh_c, tanh_c, out=square)
+    np.subtract(1, square, out=square)
+    square *= o
+    return square
 
 
 class LSTMCell(Cell):

@@ -57,7 +57,7 @@ def rnn(
     B, T, C = X.shape
     H = U.shape[0]
     order = Order(B, T, lengths, reverse)
-    hs = _forward(flat(order.read(X)), h, W, U, b, nonlinearity, (T, B, H))
+    hs = _forward(flat(order.read(X)), h, W, U, b, nonlinearity, order.padded, (T, B, H))
     last = order.last(hs)
     Y = order.written(hs[1:])
     dz = once(lambda gY, gh: _backward(order.read(gY), gh, hs, U, nonlinearity, order.ends()))
@@ -76,7 +76,9 @@ def rnn(
     )
 
 
-def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, nonlinearity: str, sizes: tuple[int, int, int]) -> np.ndarray:
+def _forward(
+    x: Any, h: Any, W: Any, U: Any, b: Any, nonlinearity: str, padded: Any, sizes: tuple[int, int, int]
+) -> np.ndarray:
     """h before and after every step, (T + 1, B, H). The projections of the inputs lie where the new h will."""
     T, B, H = sizes
     dtype = np.result_type(x, W, U)
@@ -87,13 +89,15 @@ def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, nonlinearity: str, sizes: t
     if b is not None:
         z += b
     hU = np.empty((B, H), dtype)
-    for h, z in pairwise(hs):
+    for t, (h, z) in enumerate(pairwise(hs)):
         np.matmul(h, U, out=hU)
         z += hU
         if nonlinearity == "tanh":
             np.tanh(z, out=z)
         else:
             np.maximum(z, 0, out=z)
+            if padded is not None:
+                z[padded[t]] = 0  # what nobody needs must not grow without bound
     return hs
 
 
@@ -101,15 +105,19 @@ def _backward(
     gY: Any, gh: Any, hs: Any, U: Any, nonlinearity: str, ends: dict[int, Any]
 ) -> tuple[np.ndarray, np.ndarray]:
     """dz (T, B, H) and the gradient of the first h: dz = dh (1 - h²), or dh where h > 0;  dh_before = dz Uᵀ."""
-    h = hs[1:]
-    dz = 1 - h * h if nonlinearity == "tanh" else (h > 0).astype(h.dtype)
+    T, B, H = gY.shape
+    dz, dh = np.empty((T, B, H), hs.dtype), np.zeros((B, H), hs.dtype)
     U_T = np.ascontiguousarray(U.T)
-    dh = np.zeros(hs.shape[1:], hs.dtype)
-    for t, (dy, d) in backwards(gY, dz):
+    for t, dy, d, h in backwards(slice(0, T), gY, dz, hs[1:]):
         if t in ends:
             dh[ends[t]] += gh[ends[t]]
         dh += dy
-        d *= dh
+        if nonlinearity == "tanh":
+            np.multiply(h, h, out=d)
+            np.subtract(1, d, out=d)
+            d *= dh
+        else:
+            np.multiply(dh, h > 0, out=d)
         np.matmul(d, U_T, out=dh)
     if -1 in ends:
         dh[ends[-1]] += gh[ends[-1]]

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+ROWS = 256  # of a block of steps
+
 
 def unrolled(
     cell: Callable[..., tuple[Any, ...]], X: Any, state: tuple[Any, ...], lengths: Any, reverse: bool
@@ -42,6 +44,7 @@ class Order:
     def __init__(self, B: int, T: int, lengths: Any, reverse: bool) -> None:
         self.B, self.T, self.reverse = B, T, reverse
         self.lengths = lengths
+        self.padded = None
         if lengths is not None:
             steps = np.arange(T)[:, None]  # (T, 1) against (B,)
             self.padded = steps >= lengths  # (T, B)
@@ -93,7 +96,13 @@ def once(f: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def backwards(*arrays: Any) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """(t, the entries of the arrays at t) from the last step to the first."""
-    T = len(arrays[0])
-    return zip(range(T - 1, -1, -1), zip(*(a[::-1] for a in arrays), strict=True), strict=True)
+def blocks(T: int, B: int) -> list[slice]:
+    """Steps 0 to T - 1, some at a time: enough rows for a fast product, and few enough that what one pass over them
+    makes is still in the processor's cache in the next."""
+    size = max(1, ROWS // max(1, B))
+    return [slice(start, min(start + size, T)) for start in range(0, T, size)]
+
+
+def backwards(steps: slice, *arrays: Any) -> Iterator[tuple[Any, ...]]:
+    """(t, the entries of the arrays at t) from the last of the steps to the first; the arrays hold these steps."""
+    return zip(range(steps.stop - 1, steps.start - 1, -1), *(a[::-1] for a in arrays), strict=True)
