@@ -60,8 +60,17 @@ def arguments(layer: Layer) -> Iterator[str]:
         value = vars(layer)[key]
         if argument.default is argument.empty:
             yield repr(value) if argument.kind is not argument.KEYWORD_ONLY else f"{name}={value!r}"
-        elif not is_literal(argument.default) or encode(value) != encode(argument.default):
+        elif not _same(value, argument.default):
             yield f"{name}={value!r}"
+
+
+def _same(value: Any, default: Any) -> bool:
+    """Whether a setting is its default, which may stand for each of its items: a stride of (1, 1) for 1."""
+    if not is_literal(default):
+        return False
+    wanted = encode(default)  # encoded: nan is itself there
+    each = value if isinstance(value, tuple) and not isinstance(default, tuple) and value else (value,)
+    return all(encode(item) == wanted for item in each)
 
 
 def _own(parts: list[tuple[str, Any]]) -> Iterator[tuple[str, Tensor]]:
