@@ -61,6 +61,9 @@ CASES += [
     case("x_ln_x", pos(3, 4)),
     *[case("binary_cross_entropy", n(*s), pos(*s), 3) for s in ((3, 4), (), (0,))],
     case("binary_cross_entropy", n(3, 4), pos(3, 4), np.array([0, 1, 2, 3], np.int8)),
+    *[case("binary_cross_entropy", n(3, 4), pos(3, 4), w, divisor=12) for w in (None, 3)],
+    *[case("label_cross_entropy", n(3, 4), LABELS, scale, divisor=3.0) for scale in (None, SCALE)],
+    case("cross_entropy", n(3, 4), pos(3, 4), divisor=3),
     *[case("binary_log_loss", pos(3, 4) / 3, pos(3, 4), w) for w in (None, 3)],
     *[case("mean_squared_error", n(*s), n(*s)) for s in ((3, 4), (1,), ())],
     *[case("huber", n(*s), delta=0.4) for s in ((3, 4), (), (0,))],
@@ -141,3 +144,44 @@ CASES += [
     case("segment_softmax", 40 * n(4), segments=NODES, n=4),
     case("segment_softmax", n(0, 2), segments=np.zeros(0, int), n=2),
 ]
+
+# Convolution and pooling.
+
+CASES += [
+    *[
+        case("conv2d", n(*x), n(*w), n(w[0]), **settings)
+        for x, w, settings in [
+            ((3, 2, 3, 4), (3, 2, 2, 3), {}),
+            ((2, 2, 2, 2), (2, 2, 2, 2), {"padding": ((1, 0), (0, 1))}),
+            ((2, 2, 4, 3), (2, 1, 2, 1), {"stride": (2, 1), "padding": ((0, 0), (1, 1)), "groups": 2}),
+            ((1, 4, 3, 4), (2, 2, 2, 2), {"stride": (1, 2), "dilation": (2, 1), "groups": 2}),
+            ((0, 1, 2, 2), (1, 1, 1, 1), {}),
+        ]
+    ],
+    case("conv2d", n(2, 1, 3, 3), n(2, 1, 2, 2), None),
+    *[
+        case("conv_transpose2d", n(*x), n(*w), n(w[1] * settings.get("groups", 1)), **settings)
+        for x, w, settings in [
+            ((3, 2, 2, 3), (2, 3, 2, 3), {}),
+            ((2, 2, 2, 2), (2, 2, 2, 2), {"stride": (2, 1), "output_padding": (1, 0)}),
+            ((1, 2, 2, 2), (2, 2, 2, 2), {"padding": ((1, 0), (0, 1)), "dilation": (1, 2), "groups": 2}),
+            ((2, 1, 2, 1), (1, 2, 2, 1), {"dilation": (3, 1), "output_padding": (2, 0)}),
+            ((0, 1, 2, 2), (1, 1, 1, 1), {}),
+        ]
+    ],
+    case("conv_transpose2d", n(2, 1, 2, 2), n(1, 2, 2, 2), None, padding=((1, 1), (0, 0))),
+    *[
+        case(name, n(*x), axis=axis, size=k, stride=s, dilation=d)
+        for name in ("max_along", "mean_along")
+        for x, axis, k, s, d in [
+            ((2, 6), -1, 2, 2, 1), ((2, 5), -1, 2, 2, 1), ((2, 5), -1, 3, 1, 1), ((4, 2), -2, 2, 2, 1),
+            ((2, 7, 2), -2, 3, 3, 1), ((2, 7), -1, 3, 1, 2), ((2, 5), -1, 1, 2, 1), ((2, 4), -1, 4, 4, 1),
+            ((0, 4), -1, 2, 2, 1),
+        ]
+    ],
+    case("unfold1d", n(2, 3, 5), kernel_size=2, stride=2, padding=1, dilation=2, pad_with=0.5),
+    case("unfold1d", n(3, 3, 3), kernel_size=3),
+    case("unfold2d", n(2, 2, 3, 4), kernel_size=(2, 3), stride=(1, 2), padding=(0, 1), dilation=(2, 1)),
+    case("unfold2d", n(2, 2, 3, 3), kernel_size=2, padding="same"),
+    case("unfold2d", n(0, 2, 2, 2), kernel_size=2),
+]  # fmt: skip

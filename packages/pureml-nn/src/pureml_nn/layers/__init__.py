@@ -29,10 +29,26 @@ from .activation import (
 )
 from .affine import Affine, Linear
 from .attention import MultiHeadAttention, scaled_dot_product_attention
-from .dropout import Dropout
+from .convolution import Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D
+from .dropout import Dropout, Dropout1d, Dropout2d
 from .embedding import Embedding
+from .geometry import output_len_1d, output_shape_2d, unfold1d, unfold2d
 from .message_passing import GATConv, GraphConv, MessagePassing, SAGEConv, segment_softmax
 from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
+from .pooling import (
+    AdaptiveMaxPool1D,
+    AdaptiveMaxPool2D,
+    AdaptiveMeanPool1D,
+    AdaptiveMeanPool2D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMeanPool1D,
+    GlobalMeanPool2D,
+    MaxPool1D,
+    MaxPool2D,
+    MeanPool1D,
+    MeanPool2D,
+)
 from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer
@@ -46,14 +62,28 @@ __all__ = [
     "LSTM",
     "RNN",
     "SELU",
+    "AdaptiveMaxPool1D",
+    "AdaptiveMaxPool2D",
+    "AdaptiveMeanPool1D",
+    "AdaptiveMeanPool2D",
     "Affine",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Conv1D",
+    "Conv2D",
+    "ConvTranspose1D",
+    "ConvTranspose2D",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
     "Embedding",
     "Flatten",
     "GATConv",
     "GRUCell",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMeanPool1D",
+    "GlobalMeanPool2D",
     "GraphConv",
     "GroupNorm",
     "Hardsigmoid",
@@ -68,6 +98,10 @@ __all__ = [
     "LearnedPositions",
     "Linear",
     "LogSoftmax",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MeanPool1D",
+    "MeanPool2D",
     "MessagePassing",
     "Mish",
     "MultiHeadAttention",
@@ -90,6 +124,10 @@ __all__ = [
     "Tanh",
     "TransformerDecoderLayer",
     "TransformerEncoderLayer",
+    "output_len_1d",
+    "output_shape_2d",
     "scaled_dot_product_attention",
     "segment_softmax",
+    "unfold1d",
+    "unfold2d",
 ]
