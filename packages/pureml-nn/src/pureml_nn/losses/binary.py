@@ -10,6 +10,7 @@ from pureml_core import Tensor, kernel, op, sigmoid
 from .categorical import label_cross_entropy
 from .common import (
     clipped,
+    divisor_of,
     labels_of,
     paired,
     picked,
@@ -50,11 +51,9 @@ def BCE(
         Y = Y * (1 - e) + e / 2
     w = _positive_weight(pos_weight, Y_hat)
     if from_logits:
-        L = binary_cross_entropy(Y_hat, Y, w)
-    else:
-        tiny = smallest(Y_hat)
-        L = binary_log_loss(clipped(Y_hat, tiny, 1 - tiny), Y, w)
-    return reduced("BCE", L, reduction)
+        return binary_cross_entropy(Y_hat, Y, w, divisor=divisor_of("BCE", Y_hat.shape, reduction))  # type: ignore[no-any-return]
+    tiny = smallest(Y_hat)
+    return reduced("BCE", binary_log_loss(clipped(Y_hat, tiny, 1 - tiny), Y, w), reduction)
 
 
 def Focal(
@@ -143,24 +142,34 @@ def _positive_weight(pos_weight: Any, Y_hat: Tensor) -> Any:
 
 
 @op
-def binary_cross_entropy(z: Any, Y: Any, w: Any = None, /) -> Any:
-    """-w Y ln p - (1 - Y) ln(1 - p) with p = sigmoid(z), elementwise, written so that nothing overflows."""
+def binary_cross_entropy(z: Any, Y: Any, w: Any = None, /, divisor: float | None = None) -> Any:
+    """-w Y ln p - (1 - Y) ln(1 - p) with p = sigmoid(z), elementwise, or with `divisor` the sum / divisor.
+
+    Written so that nothing overflows, and infinite logits give 0 or ∞.
+    """
 
     def vjp_z(g: Any) -> Any:  # dL/dz = g ((1 - Y) p - w Y (1 - p)), which is g (p - Y) without w
         p = sigmoid(z)  # type: ignore[no-untyped-call]
+        g = g if divisor is None else g / divisor
         return g * (p - Y) if w is None else g * (p * (1 + (w - 1) * Y) - w * Y)
 
     def vjp_Y(g: Any) -> Any:  # dL/dY = g (ln(1 - p) - w ln p), which is -g z without w
+        g = g if divisor is None else g / divisor
         return -g * z if w is None else g * (w * np.logaddexp(0.0, -z) - np.logaddexp(0.0, z))
 
-    return _binary_cross_entropy(z, Y, w), vjp_z, vjp_Y, None
+    return _binary_cross_entropy(z, Y, w, divisor), vjp_z, vjp_Y, None
 
 
 @kernel
-def _binary_cross_entropy(z: Any, Y: Any, w: Any) -> Any:
+def _binary_cross_entropy(z: Any, Y: Any, w: Any, divisor: float | None) -> Any:
+    L = _each(z, Y, w)
+    return L if divisor is None else np.sum(L) / divisor
+
+
+def _each(z: Any, Y: Any, w: Any) -> Any:
     infinite = np.isinf(z)
     if infinite.any():
-        L = _binary_cross_entropy(np.where(infinite, 0.0, z), Y, w)
+        L = _each(np.where(infinite, 0.0, z), Y, w)
         wrong = np.where(z > 0, 1 - Y, Y if w is None else w * Y)  # what is lost times ∞, where 0 · ∞ = 0
         return np.where(infinite, np.where(wrong == 0, 0.0, np.inf).astype(L.dtype), L)
     L = np.asarray(np.abs(z))
