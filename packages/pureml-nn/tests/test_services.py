@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 from nn_cases import LAYERS
-from pureml_core import Buffer, Parameter, Tensor, generator, is_grad_enabled
+from pureml_core import Buffer, Parameter, Tensor, generator, is_grad_enabled, op
 from pureml_nn import (
     GRU,
     LSTM,
@@ -16,6 +16,9 @@ from pureml_nn import (
     RNN,
     Affine,
     BatchNorm1d,
+    Conv1D,
+    Conv2D,
+    ConvTranspose2D,
     Dropout,
     Embedding,
     Layer,
@@ -77,6 +80,9 @@ def test_summary_counts():
     ("make", "shape", "products"),
     [
         (lambda: Affine(3, 4), (2, 5, 3), 2 * 5 * 3 * 4),
+        (lambda: Conv2D(4, 8, 3, groups=2), (2, 4, 8, 8), 2 * 8 * 36 * (2 * 9)),
+        (lambda: Conv1D(3, 4, 3), (2, 3, 10), 2 * 4 * 8 * (3 * 3)),
+        (lambda: ConvTranspose2D(3, 4, 3), (2, 3, 5, 5), 2 * 3 * 25 * (4 * 9)),
         (lambda: LSTM(3, 4), (2, 5, 3), 2 * 5 * (3 + 4) * 16),
         (lambda: GRU(3, 4), (2, 5, 3), 2 * 5 * (3 + 4) * 12),
         (lambda: RNN(3, 4, bidirectional=True), (2, 5, 3), 2 * (2 * 5 * (3 + 4) * 4)),
@@ -217,6 +223,16 @@ def test_repr_of_a_model():
         "Model(3, rate=0.5, limits=[1, 2],  # scale (2,)\n  blocks.a.0: Affine(3, 3)  # W (3, 3), b (3,)\n"
         "  blocks.a.1: Dropout()\n  tied: the same as blocks.a.0\n  parent: the same as the whole\n)"
     )
+
+
+def test_repr_leaves_out_what_is_the_default():
+    class Window(Layer):
+        def __init__(self, size, stride=1, pad_with=float("nan"), limits=(0, 1), *args, seed=None):
+            self.size, self.stride, self.pad_with, self.limits = (size, size), (stride, stride), pad_with, limits
+            self.args, self.seed = args, 3
+
+    assert repr(Window(3)) == "Window((3, 3))"
+    assert repr(Window(3, 2, 0.0, (0, 2), 5)) == "Window((3, 3), stride=(2, 2), pad_with=0.0, limits=(0, 2))"
 
 
 def test_a_repr_of_ones_own_is_used():
@@ -391,3 +407,39 @@ def test_attributes_of_these_names_are_the_users():
     assert Sequential(model).freeze().unfreeze().eval().train().summary((4, 3)).total.trainable == 8
     assert repr(model) == "Mine(\n  lin: Affine(3, 2)  # W (3, 2), b (2,)\n)"
     assert copy.deepcopy(model)(X).shape == pickle.loads(pickle.dumps(Affine(3, 2)))(X).shape
+
+
+def test_matrix_products_of_a_model_count():
+    class Products(NN):
+        def predict(self, X):
+            A = Tensor(np.ones((2, 3, 5), np.float32))
+            return X @ A, np.tensordot(X, A, axes=((1,), (1,))), np.dot(X, A[0]), np.inner(X, X), np.vecdot(X, X)
+
+    rows = summary(Products(), (4, 3)).rows
+    assert rows[0].multiply_adds == 2 * 4 * 3 * 5 + 4 * 3 * 10 + 4 * 3 * 5 + 4 * 3 * 4 + 4 * 3
+
+
+def test_a_users_operation_of_a_known_name_is_not_taken_for_it():
+    @op
+    def affine(x, /):
+        return x * 2, lambda g: g * 2
+
+    class Twice(Layer):
+        def forward(self, X):
+            return affine(X)
+
+    assert summary(Twice(), (4, 3)).total.multiply_adds == 0
+
+
+def test_an_error_that_a_model_catches_costs_no_row():
+    class Trying(NN):
+        def __init__(self):
+            self.wrong, self.right = Affine(4, 3), Affine(3, 2)
+
+        def predict(self, X):
+            try:
+                return self.wrong(X)
+            except ValueError:
+                return self.right(X)
+
+    assert [row.calls for row in summary(Trying(), (4, 3)).rows] == [1, 0, 1]
