@@ -96,6 +96,7 @@ ERRORS = [
         lambda: attention()()(*[x(2, 3, 4)], key_padding_mask=np.ones((3, 2), bool)), ValueError,
         N + r"a key_padding_mask of shape \(3, 2\) and dtype bool, needed booleans of shape \(2, 3\)",
     ),
+    LayerError(lambda: attention()()(x(2, 2, 3, 4), mask=np.ones((2, 3, 3), bool)), ValueError, N + "a mask of shape"),
     LayerError(lambda: encoder(activation="swish")(), ValueError, "activation='swish', needed relu, gelu, gelu_tanh"),
     LayerError(lambda: TransformerEncoderLayer(4, 2, 0), ValueError, "TransformerEncoderLayer: given hidden=0"),
     LayerError(lambda: TransformerDecoderLayer(4, 3), ValueError, "heads that divide dim"),

@@ -295,6 +295,10 @@ class MultiHeadAttention(Layer):
         name, lead = type(self).__name__, shape[:-3]
         if mask is not None:
             mask = mask if isinstance(mask, Tensor) else Tensor(mask)
+            if mask.ndim not in (0, 1, 2, len(shape) - 1, len(shape)):  # it would be taken for a mask of heads
+                raise ValueError(
+                    f"{name}: given a mask of shape {mask.shape}, needed {shape}, or without heads, or {shape[-2:]}"
+                )
             if lead and mask.ndim == len(shape) - 1:
                 mask = np.expand_dims(mask, -3)
             mask = _as_mask(mask, shape, self.query.W.dtype, name)
