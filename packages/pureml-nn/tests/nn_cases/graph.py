@@ -81,6 +81,8 @@ ERRORS = [
             (np.zeros((4, 2), int), ValueError, r"given edges of shape \(4, 2\), needed \(2, E\).*give edges\.T"),
             (np.zeros((3, 3), int), ValueError, r"shape \(3, 3\), needed \(2, E\).*adjacency matrix.*np\.nonzero"),
             (np.zeros(2, int), ValueError, r"shape \(2,\), needed \(2, E\): a row of sources and one of targets$"),
+            ([[0, 1], [1]], ValueError, r"rows differ in length, needed \(2, E\)"),
+            (None, ValueError, r"edges of shape \(\), needed"),
             (np.zeros((2, 4)), TypeError, r"edges of dtype float.*needed integers.*astype\(int\)"),
             (np.zeros((2, 4), bool), TypeError, r"edges of dtype bool"),
             (edges((0, 3), (4, 1)), IndexError, r"given edges with node 3, 4, needed 0 to 2: X has 3 rows"),

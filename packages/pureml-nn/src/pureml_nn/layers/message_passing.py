@@ -64,18 +64,16 @@ class Edges(NamedTuple):
         """
         if isinstance(edges, Edges):
             return edges
-        edges = edges.data if isinstance(edges, Tensor) else np.asarray(edges)
-        if edges.ndim != 2 or edges.shape[0] != 2:
-            square = edges.ndim == 2 and edges.shape == (n, n)
-            hint = (
-                "; if it is an adjacency matrix, give np.stack(np.nonzero(edges))"
-                if square
-                else "; give edges.T"
-                if edges.ndim == 2 and edges.shape[1] == 2
-                else ""
-            )
+        try:
+            edges = edges.data if isinstance(edges, Tensor) else np.asarray(edges)
+        except ValueError:
             raise ValueError(
-                f"{layer}: given edges of shape {edges.shape}, needed (2, E): a row of sources and one of targets{hint}"
+                f"{layer}: given edges whose rows differ in length, needed (2, E): as many sources as targets"
+            ) from None
+        if edges.ndim != 2 or len(edges) != 2:
+            raise ValueError(
+                f"{layer}: given edges of shape {edges.shape}, needed (2, E): a row of sources and one of targets"
+                + _remedy(edges.shape, n)
             )
         if edges.dtype.kind not in "iu" and edges.size:  # an empty list is floating to NumPy
             raise TypeError(
@@ -88,6 +86,12 @@ class Edges(NamedTuple):
                 "one for each node"
             )
         return cls(_own(edges[0].astype(np.intp)), _own(edges[1].astype(np.intp)))
+
+
+def _remedy(shape: tuple[int, ...], n: int) -> str:
+    if shape == (n, n):
+        return "; if it is an adjacency matrix, np.stack(np.nonzero(edges)) are its edges from row to column"
+    return "; give edges.T" if len(shape) == 2 and shape[1] == 2 else ""
 
 
 def _own(index: np.ndarray) -> np.ndarray:
