@@ -316,3 +316,11 @@ def test_threads_share_a_parameter():
     for t in threads:
         t.join()
     assert (p.grad == 600.0).all()
+
+
+def test_masked_arrays_are_refused():
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    for call in (lambda: Tensor(masked), lambda: x * masked, lambda: masked * x, lambda: np.ma.exp(x)):
+        with pytest.raises(TypeError):
+            call()

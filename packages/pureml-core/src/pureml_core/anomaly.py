@@ -104,7 +104,7 @@ class detect_anomaly(Observer):
 
 
 def _array(x: Any) -> Any:
-    x = getattr(x, "_data", x)
+    x = getattr(x, "_ndarray", x)
     return x.values if hasattr(x, "rows") else x
 
 

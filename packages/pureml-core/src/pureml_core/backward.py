@@ -93,8 +93,8 @@ def sweep(
                 if dx.__class__ is not ndarray:
                     if dx is None:  # nothing flows here
                         continue
-                    if not (dx.__class__ is RowSparse or (create_graph and hasattr(dx, "_data"))):
-                        dx = np.asarray(getattr(dx, "_data", dx))
+                    if not (dx.__class__ is RowSparse or (create_graph and hasattr(dx, "_ndarray"))):
+                        dx = np.asarray(getattr(dx, "_ndarray", dx))
                 if dx.shape != target.shape:
                     dx = sum_to(dx, target.shape, node.op.name)
                 if dx.dtype is not target.dtype:
@@ -201,8 +201,8 @@ def _through_hooks(g: Any, hooks: dict[int, Any], target: Any) -> Any:
         replaced = hook(seen)
         if replaced is None:
             continue
-        if not (hasattr(replaced, "_data") and hasattr(g, "_data")):
-            replaced = np.asarray(getattr(replaced, "_data", replaced))
+        if not (hasattr(replaced, "_ndarray") and hasattr(g, "_ndarray")):
+            replaced = np.asarray(getattr(replaced, "_ndarray", replaced))
         if replaced.shape != target.shape or not np.can_cast(replaced.dtype, target.dtype, "same_kind"):
             raise ValueError(
                 f"hook {getattr(hook, '__name__', hook)!r}: returned a gradient of shape {replaced.shape}, dtype "
@@ -218,7 +218,7 @@ def _is_whole(dx: Any) -> bool:
 
 
 def _array_copy(dx: Any) -> np.ndarray:
-    return np.array(getattr(dx, "_data", dx))
+    return np.array(getattr(dx, "_ndarray", dx))
 
 
 def _count_when_alone() -> int:

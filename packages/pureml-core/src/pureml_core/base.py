@@ -19,7 +19,7 @@ class TensorBase:
 
     __slots__ = ()
 
-    _data: np.ndarray
+    _ndarray: np.ndarray
     _node: Node | Part | None  # what computed it; None for a leaf
     _requires_grad: bool
     _changed: list[int]  # the counter of changes to its memory
@@ -32,19 +32,19 @@ class TensorBase:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self._data.shape
+        return self._ndarray.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._data.dtype
+        return self._ndarray.dtype
 
     @property
     def ndim(self) -> int:
-        return self._data.ndim
+        return self._ndarray.ndim
 
     @property
     def size(self) -> int:
-        return self._data.size
+        return self._ndarray.size
 
     def _described(self) -> str:
         """The tensor in an error message."""
@@ -79,4 +79,4 @@ class TensorBase:
 
 def array_of(x: Any) -> Any:
     """The array of a Tensor; anything else as it is."""
-    return x._data if isinstance(x, TensorBase) else x
+    return x._ndarray if isinstance(x, TensorBase) else x

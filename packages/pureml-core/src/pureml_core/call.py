@@ -59,7 +59,7 @@ def _general(op: Op, body: Any, defaults: tuple[Any, ...]) -> Callable[..., Any]
                 data += defaults[len(data) :]
                 if any(x is MISSING for x in data):
                     body(*args, **settings)  # raises the TypeError that names what is missing
-        arrays = [x._data if isinstance(x, Tensor) else x if x.__class__ in AS_IS else np.asarray(x) for x in data]
+        arrays = [x._ndarray if isinstance(x, Tensor) else x if x.__class__ in AS_IS else _plain(x) for x in data]
         try:
             result = body(*arrays, *positional, **settings) if positional or settings else body(*arrays)
         except EXPLAINED as error:
@@ -90,11 +90,11 @@ def _unary(op: Op, body: Any) -> Callable[..., Any]:
         source, tracked = x, False
         array: Any
         if isinstance(x, Tensor):
-            array = x._data
+            array = x._ndarray
             source = x._node or x
             tracked = x._requires_grad
         else:
-            array = x if x.__class__ in AS_IS else np.asarray(x)
+            array = x if x.__class__ in AS_IS else _plain(x)
         try:
             result = body(array, *positional, **settings) if positional or settings else body(array)
         except EXPLAINED as error:
@@ -121,17 +121,17 @@ def _binary(op: Op, body: Any) -> Callable[..., Any]:
         a_source: Any
         b_source: Any
         if isinstance(a, Tensor):
-            a_array = a._data
+            a_array = a._ndarray
             a_source = a._node or a
             a_tracked = a._requires_grad
         else:
-            a_source = a_array = a if a.__class__ in AS_IS else np.asarray(a)
+            a_source = a_array = a if a.__class__ in AS_IS else _plain(a)
         if isinstance(b, Tensor):
-            b_array = b._data
+            b_array = b._ndarray
             b_source = b._node or b
             b_tracked = b._requires_grad
         else:
-            b_source = b_array = b if b.__class__ in AS_IS else np.asarray(b)
+            b_source = b_array = b if b.__class__ in AS_IS else _plain(b)
         try:
             result = body(a_array, b_array)
         except EXPLAINED as error:
@@ -183,7 +183,7 @@ def finish(
             if y.dtype == object:
                 raise TypeError(f"{op.name}: its value is {y!r:.80}; an op returns numbers or arrays of numbers")
         result = _new(Tensor)
-        result._data = y
+        result._ndarray = y
         result._node = node
         result._grad = None
         result._changed = changed = (
@@ -203,6 +203,13 @@ def finish(
         for observer in observers:
             observer.computed(op, data, y, node)
     return result
+
+
+def _plain(x: Any) -> np.ndarray:
+    """Data of another class as an array."""
+    if isinstance(x, np.ma.MaskedArray):
+        raise TypeError("given a masked array, whose mask would be lost; give .filled(value) of it, and use where()")
+    return np.asarray(x)
 
 
 def _settings(op: Op, positional: tuple[Any, ...], settings: dict[str, Any]) -> tuple[Any, ...]:
@@ -231,7 +238,7 @@ def _several(values: tuple[Any, ...], node: Node | None, data: Sequence[Any]) ->
 def tracked_as(value: np.ndarray, target: Node | Part | None, changed: list[int]) -> Tensor:
     """A Tensor of `value` with a given history; the engine's way to make one."""
     t = _new(Tensor)
-    t._data = value
+    t._ndarray = value
     t._node = target
     t._requires_grad = target is not None
     t._grad = None

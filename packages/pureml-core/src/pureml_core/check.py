@@ -265,14 +265,14 @@ def _rounded(x: float) -> str:
 
 
 def _double(x: Any) -> np.ndarray:
-    array = np.asarray(x._data if isinstance(x, Tensor) else x)
+    array = np.asarray(x._ndarray if isinstance(x, Tensor) else x)
     return np.array(array, np.complex128 if array.dtype.kind == "c" else np.float64)
 
 
 def _is_floating(x: Any) -> bool:
     if not isinstance(x, Tensor | np.ndarray | float | complex):
         return False
-    return np.asarray(x._data if isinstance(x, Tensor) else x).dtype.kind in "fc"
+    return np.asarray(x._ndarray if isinstance(x, Tensor) else x).dtype.kind in "fc"
 
 
 def _values(y: Any) -> list[Any]:

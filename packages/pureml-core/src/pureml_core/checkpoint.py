@@ -117,7 +117,7 @@ class _Segment:
         self.inputs = [*self.arguments, *reached]
         outputs = leaves(value)
         self.floating = [isinstance(y, Tensor) and y.dtype.kind in "fc" for y in outputs]
-        arrays = tuple(y._data for y, counts in zip(outputs, self.floating, strict=True) if counts)
+        arrays = tuple(y._ndarray for y, counts in zip(outputs, self.floating, strict=True) if counts)
         if not self.inputs or not arrays:
             return value
         self.shapes = [y.shape for y in arrays]
@@ -129,7 +129,7 @@ class _Segment:
             _Record(self),
             arrays if len(arrays) > 1 else arrays[0],
             data,
-            [x._data for x in data],
+            [x._ndarray for x in data],
             sources,
             vjps,
             ((), {}),
@@ -201,7 +201,7 @@ class _Segment:
         finally:
             self.randomness.restore(now)
             self.value = None
-        values = tuple(y._data for y in ys)
+        values = tuple(y._ndarray for y in ys)
         return (values if len(values) > 1 else values[0],)
 
 

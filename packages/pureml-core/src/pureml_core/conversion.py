@@ -19,30 +19,30 @@ class Conversion(TensorBase):
 
     def item(self, *index: Any) -> Any:
         """The value of a tensor with one element, or the one at `index`, as a Python number."""
-        return self._data.item(*index)
+        return self._ndarray.item(*index)
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._ndarray.tolist()
 
     def tobytes(self, order: Any = "C") -> bytes:
         """The values as they are in memory."""
-        return self._data.tobytes(order)
+        return self._ndarray.tobytes(order)
 
     def __float__(self) -> float:
-        return float(self._data)
+        return float(self._ndarray)
 
     def __int__(self) -> int:
-        return int(self._data)
+        return int(self._ndarray)
 
     def __complex__(self) -> complex:
-        return complex(self._data)
+        return complex(self._ndarray)
 
     def __bool__(self) -> bool:
-        return bool(self._data)
+        return bool(self._ndarray)
 
     def __index__(self) -> int:
-        return self._data.__index__()
+        return self._ndarray.__index__()
 
     def __floor__(self) -> Any:
         return math.floor(_number(self))
@@ -54,7 +54,7 @@ class Conversion(TensorBase):
         return math.trunc(_number(self))
 
     def __contains__(self, value: Any) -> bool:
-        return array_of(value) in self._data
+        return array_of(value) in self._ndarray
 
     # ---- text
 
@@ -63,16 +63,16 @@ class Conversion(TensorBase):
         if not spec:
             return str(self)
         if self.ndim == 0:
-            return format(self._data[()], spec)
-        return np.array2string(self._data, formatter={"all": lambda x: format(x, spec)})
+            return format(self._ndarray[()], spec)
+        return np.array2string(self._ndarray, formatter={"all": lambda x: format(x, spec)})
 
     def __str__(self) -> str:
-        return str(self._data)
+        return str(self._ndarray)
 
     def __repr__(self) -> str:
         """The values, and what they do not show: dtype, shape, the operation they come from."""
         name = type(self).__name__
-        values = np.array2string(self._data, separator=", ", prefix=f"{name}(")
+        values = np.array2string(self._ndarray, separator=", ", prefix=f"{name}(")
         obvious = self.dtype in ((np.float64,) if self.size == 0 else (np.float64, np.int64, np.bool_, np.complex128))
         notes = [] if obvious else [f"dtype={self.dtype}"]
         if 0 in self.shape or self.size > np.get_printoptions()["threshold"]:
@@ -86,4 +86,4 @@ class Conversion(TensorBase):
 
 def _number(t: TensorBase) -> Any:
     """The value of a 0-d tensor as NumPy's scalar."""
-    return t._data[()]
+    return t._ndarray[()]

@@ -301,4 +301,4 @@ def _seed(y: Tensor, g: Any, create_graph: bool) -> Any:
         g = Tensor(np.array(g, dtype=y.dtype))
     if g.shape != y.shape:
         raise ValueError(f"gradients: given an incoming gradient of shape {g.shape}, needed the output's, {y.shape}")
-    return facing(g.astype(y.dtype) if create_graph else g._data.astype(y.dtype))
+    return facing(g.astype(y.dtype) if create_graph else g._ndarray.astype(y.dtype))

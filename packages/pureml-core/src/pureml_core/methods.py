@@ -36,20 +36,20 @@ class Methods(TensorBase):
 
     @property
     def nbytes(self) -> int:
-        return self._data.nbytes
+        return self._ndarray.nbytes
 
     @property
     def itemsize(self) -> int:
-        return self._data.itemsize
+        return self._ndarray.itemsize
 
     @property
     def strides(self) -> tuple[int, ...]:
-        return self._data.strides
+        return self._ndarray.strides
 
     @property
     def flags(self) -> Any:
         """How the memory is laid out, and whether it can be written."""
-        return self._data.flags
+        return self._ndarray.flags
 
     @property
     def device(self) -> str:
@@ -178,7 +178,7 @@ class Methods(TensorBase):
     def fill(self, value: Any) -> None:
         """Write one number into all places, by the rules of `t[...] = value`."""
         self._check_writable("t.fill(v)", "t = np.full_like(t, v)", value)
-        self._data.fill(array_of(value))
+        self._ndarray.fill(array_of(value))
         self.touch()
 
     # ---- linear algebra

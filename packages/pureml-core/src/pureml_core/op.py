@@ -154,7 +154,7 @@ def _kept(x: Node | Part, recovered: dict[Node, Any]) -> np.ndarray | None:
 def _array_of(x: Any, recovered: dict[Node, Any]) -> Any:
     """The array of an input. If nobody has kept it, it is computed again from its own history."""
     if not isinstance(x, Node | Part):
-        return getattr(x, "_data", x)
+        return getattr(x, "_ndarray", x)
     stack = [x]
     while True:
         value = _kept(stack[-1], recovered)
@@ -166,7 +166,7 @@ def _array_of(x: Any, recovered: dict[Node, Any]) -> Any:
         node = stack[-1].node if isinstance(stack[-1], Part) else stack[-1]
         if node.vjps is None:
             raise RuntimeError(f"{node.op.name}: {FREED}")
-        arrays = [_kept(x, recovered) if isinstance(x, Node | Part) else getattr(x, "_data", x) for x in node.inputs]
+        arrays = [_kept(x, recovered) if isinstance(x, Node | Part) else getattr(x, "_ndarray", x) for x in node.inputs]
         missing = [x for x, a in zip(node.inputs, arrays, strict=True) if a is None and isinstance(x, Node | Part)]
         if missing:
             stack += missing

@@ -171,7 +171,7 @@ class Operators(TensorBase):
                 f"{self._described()} is a leaf that requires a gradient: changing it in place cannot be recorded; "
                 "write it out (w = w + x), or change it under no_grad, as the optimizers do"
             )
-        ufunc(self._data, array_of(other), out=self._data)
+        ufunc(self._ndarray, array_of(other), out=self._ndarray)
         self.touch()
         return self
 
@@ -180,29 +180,29 @@ class Operators(TensorBase):
     __hash__ = object.__hash__
 
     def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self._plain(self._data == array_of(other))
+        return self._plain(self._ndarray == array_of(other))
 
     def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return self._plain(self._data != array_of(other))
+        return self._plain(self._ndarray != array_of(other))
 
     def __lt__(self, other: Any) -> Tensor:
-        return self._plain(self._data < array_of(other))
+        return self._plain(self._ndarray < array_of(other))
 
     def __le__(self, other: Any) -> Tensor:
-        return self._plain(self._data <= array_of(other))
+        return self._plain(self._ndarray <= array_of(other))
 
     def __gt__(self, other: Any) -> Tensor:
-        return self._plain(self._data > array_of(other))
+        return self._plain(self._ndarray > array_of(other))
 
     def __ge__(self, other: Any) -> Tensor:
-        return self._plain(self._data >= array_of(other))
+        return self._plain(self._ndarray >= array_of(other))
 
     eq, ne, lt, le, gt, ge = __eq__, __ne__, __lt__, __le__, __gt__, __ge__
 
     # ---- indexing
 
     def __len__(self) -> int:
-        return len(self._data)
+        return len(self._ndarray)
 
     def __iter__(self) -> Iterator[Tensor]:
         if self.ndim == 0:
@@ -214,14 +214,14 @@ class Operators(TensorBase):
 
     def __setitem__(self, index: Any, value: Any) -> None:
         self._check_writable(f"t[{_in_words(index)}] = v", f"t = t.at[{_in_words(index)}].set(v)", value)
-        self._data[plain_index(index)] = array_of(value)
+        self._ndarray[plain_index(index)] = array_of(value)
         self.touch()
 
 
 def plain_index(index: Any, copy: bool = False) -> Any:
     """An index with the arrays of its Tensors; copies of all arrays, for who keeps it."""
     if isinstance(index, TensorBase):
-        index = index._data
+        index = index._ndarray
     if isinstance(index, np.ndarray):
         return index.copy() if copy else index
     if isinstance(index, tuple | list):

@@ -42,7 +42,7 @@ class Parameter(Tensor):
         elif isinstance(value, Tensor) and value._node is not None:
             raise ValueError(f"{value._described()}: a parameter must be a leaf; give .detach() of it")
         elif not (isinstance(value, cls) or (isinstance(value, Tensor) and value._requires_grad)):
-            array = np.asarray(value._data if isinstance(value, Tensor) else value)
+            array = np.asarray(value._ndarray if isinstance(value, Tensor) else value)
             value = cls(array, dtype=array.dtype if array.dtype.kind == "f" else None)
         if value.shape != shape:
             raise ValueError(f"given a parameter of shape {value.shape}, needed {shape}")

@@ -39,7 +39,7 @@ class Protocols(TensorBase):
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         self._refuse_cut("np.asarray")
-        return np.array(self._data, dtype=dtype, copy=copy)
+        return np.array(self._ndarray, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method == "__call__":
@@ -102,7 +102,7 @@ class Protocols(TensorBase):
         """What NumPy returned, as untracked Tensors where it is arrays."""
         if isinstance(result, np.ndarray | np.generic):
             t = self._plain(result)
-            t._changed = shared_counter(_tensors_in(args), t._data)
+            t._changed = shared_counter(_tensors_in(args), t._ndarray)
             return t
         if result.__class__ in (tuple, list):
             return result.__class__(self._wrapped(part, args) for part in result)
@@ -110,10 +110,10 @@ class Protocols(TensorBase):
 
     def __dlpack__(self, **settings: Any) -> Any:
         self._refuse_cut("__dlpack__")
-        return self._data.__dlpack__(**settings)
+        return self._ndarray.__dlpack__(**settings)
 
     def __dlpack_device__(self) -> tuple[int, int]:
-        return self._data.__dlpack_device__()
+        return self._ndarray.__dlpack_device__()
 
 
 def shared_counter(data: Iterable[Any], *values: np.ndarray) -> list[int]:
@@ -121,7 +121,7 @@ def shared_counter(data: Iterable[Any], *values: np.ndarray) -> list[int]:
     for x in data:
         if isinstance(x, TensorBase):
             for y in values:
-                if x._data is y or (y.base is not None and np.may_share_memory(x._data, y)):
+                if x._ndarray is y or (y.base is not None and np.may_share_memory(x._ndarray, y)):
                     return x._changed
     return [0]
 

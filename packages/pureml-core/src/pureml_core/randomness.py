@@ -41,7 +41,7 @@ class Randomness:
     def state(self) -> Any:
         """Where everything stands now, as copies."""
         generators = [g.getstate() if isinstance(g, random.Random) else _bits(g).state for g in self._generators]
-        buffers = [b._data.copy() for b in self._buffers]
+        buffers = [b._ndarray.copy() for b in self._buffers]
         spawned = (seeds.sequence(), seeds.sequence().n_children_spawned)
         return generators, buffers, spawned, np.random.get_state(), random.getstate()  # noqa: NPY002 - the user's own draws
 
@@ -54,7 +54,7 @@ class Randomness:
             else:
                 _bits(g).state = s
         for b, values in zip(self._buffers, buffers, strict=True):
-            b._data[...] = values
+            b._ndarray[...] = values
         seeds._sequence = np.random.SeedSequence(
             sequence.entropy,
             spawn_key=sequence.spawn_key,

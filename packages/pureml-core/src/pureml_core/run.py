@@ -130,7 +130,7 @@ class Run:
             return Tensor(y) if isinstance(y, np.ndarray) else y
         if isinstance(y, Tensor):
             y = Tensor(y, copy=True) if self.lasting else y.detach()
-            return y if self.as_tensors else y._data[()]
+            return y if self.as_tensors else y._ndarray[()]
         return Tensor(y) if self.as_tensors and isinstance(y, np.ndarray) else y[()] if isinstance(y, np.ndarray) else y
 
     def result(self, dxs: Iterable[Any]) -> Any:
@@ -180,7 +180,7 @@ def tracked_copy(x: Any, what: str = "argument", *, copy: bool = False) -> Tenso
     if isinstance(x, Tensor) and x._requires_grad:
         with enable_grad():
             return alias(x)  # type: ignore[no-any-return]
-    array = np.asarray(x._data if isinstance(x, Tensor) else x)
+    array = np.asarray(x._ndarray if isinstance(x, Tensor) else x)
     if array.dtype.kind not in "biufc":
         raise TypeError(f"{what}: given {type(x).__name__} of dtype {array.dtype}; needed numbers to differentiate by")
     return Tensor(array, requires_grad=True, ensure_writable=False, copy=copy)
@@ -199,7 +199,7 @@ def matching(name: str, what: str, given: Any, structure: Any, tensors: Sequence
         if g.dtype.kind == "c" and t.dtype.kind != "c":
             raise TypeError(f"{name}: {what}{path} is complex, needed real numbers")
         g = g.astype(t.dtype)
-        result.append(facing(g if g._requires_grad else g._data) if what == "g" else g)
+        result.append(facing(g if g._requires_grad else g._ndarray) if what == "g" else g)
     return result
 
 

@@ -46,9 +46,19 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     array([2., 4., 6.])
     """
 
-    __slots__ = ("__weakref__", "_born", "_changed", "_data", "_declared", "_grad", "_hooks", "_node", "_requires_grad")
+    __slots__ = (
+        "__weakref__",
+        "_born",
+        "_changed",
+        "_declared",
+        "_grad",
+        "_hooks",
+        "_ndarray",
+        "_node",
+        "_requires_grad",
+    )
 
-    _data: np.ndarray
+    _ndarray: np.ndarray
     _node: Node | Part | None
     _requires_grad: bool
     _grad: Any  # an array, RowSparse, or None
@@ -67,7 +77,9 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         ensure_writable: bool = True,
         coerce_float_if_grad: bool = True,
     ) -> None:
-        source = data._data if isinstance(data, Tensor) else data
+        source = data._ndarray if isinstance(data, Tensor) else data
+        if isinstance(source, np.ma.MaskedArray):
+            raise TypeError("Tensor: given a masked array, whose mask would be lost; give .filled(value) of it")
         array = np.array(source, dtype=dtype, copy=True if copy else None)
         if requires_grad:
             if array.dtype.kind not in "biufc":
@@ -76,7 +88,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
                 array = array.astype(np.float64)
         if ensure_writable and not array.flags.writeable:
             array = array.copy()
-        self._data = array
+        self._ndarray = array
         self._node = None
         self._born = tick()
         self._requires_grad = self._declared = bool(requires_grad)
@@ -92,7 +104,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         Writing into it (`t.data[...] = x`) is not seen: call `t.touch()` afterwards, so that a backward sweep
         through something that was computed from the old values is refused instead of being wrong.
         """
-        return self._data
+        return self._ndarray
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -101,17 +113,17 @@ class Tensor(Operators, Methods, Conversion, Protocols):
                 f"{self._described()}: .data of a computed tensor cannot be replaced, its history would no longer "
                 "describe it; use .detach(), or compute a new tensor"
             )
-        array = np.asarray(value._data if isinstance(value, Tensor) else value)
-        if self._requires_grad and array.dtype.kind not in "fc" and self._data.dtype.kind in "fc":
-            array = array.astype(self._data.dtype)
+        array = np.asarray(value._ndarray if isinstance(value, Tensor) else value)
+        if self._requires_grad and array.dtype.kind not in "fc" and self._ndarray.dtype.kind in "fc":
+            array = array.astype(self._ndarray.dtype)
         if self._grad is not None and self._grad.shape != array.shape:
             raise ValueError(
                 f"{self._described()}: given .data of shape {array.shape}, while .grad has shape {self._grad.shape}; "
                 "call zero_grad() first"
             )
-        count_change(self._changed, shape=array.shape != self._data.shape)
+        count_change(self._changed, shape=array.shape != self._ndarray.shape)
         shared = isinstance(value, Tensor) or not array.flags.writeable  # a tensor's changes are counted by itself
-        self._data = array.copy() if shared else array
+        self._ndarray = array.copy() if shared else array
         if self._grad is not None:
             self._grad = self._grad.astype(array.dtype)
 
@@ -128,7 +140,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
 
         `readonly` clears the writeable flag of the result, so that shared memory cannot be written by mistake.
         """
-        array = self._data.copy() if copy else self._data.view()
+        array = self._ndarray.copy() if copy else self._ndarray.view()
         if readonly:
             array.flags.writeable = False
         return array
@@ -150,7 +162,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
             if mode:
                 return self
             raise RuntimeError(f"{self._described()} was computed and stays tracked; use .detach() for one that is not")
-        if mode and self._data.dtype.kind not in "biufc":
+        if mode and self._ndarray.dtype.kind not in "biufc":
             raise TypeError(f"{self._described()} cannot require a gradient; give numbers")
         self._requires_grad = bool(mode)
         self._declared = getattr(self, "_declared", False) or self._requires_grad
@@ -175,7 +187,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     @grad.setter
     def grad(self, value: Any) -> None:
         if value is not None and value is not self._gradient:
-            value = value._data if isinstance(value, Tensor) else value
+            value = value._ndarray if isinstance(value, Tensor) else value
             if not isinstance(value, RowSparse):
                 value = np.asarray(value)
             if value.shape != self.shape:
@@ -309,7 +321,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         if grad is None:
             seed = np.ones(self.shape, self.dtype)
         else:
-            seed = np.array(grad._data if isinstance(grad, Tensor) else grad)
+            seed = np.array(grad._ndarray if isinstance(grad, Tensor) else grad)
             if seed.dtype.kind == "c" and self.dtype.kind != "c":
                 raise TypeError(f"backward: given a complex gradient, needed a real one for a tensor of {self.dtype}")
             seed = seed.astype(self.dtype)
@@ -339,13 +351,13 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         return object.__new__, (type(self),), self._leaf_state(copy=False)
 
     def _leaf_state(self, copy: bool) -> tuple[Any, ...]:
-        arrays = (self._data, self._grad)
+        arrays = (self._ndarray, self._grad)
         if copy:
-            arrays = (self._data.copy(), None if self._grad is None else self._grad.copy())
+            arrays = (self._ndarray.copy(), None if self._grad is None else self._grad.copy())
         return (*arrays, self._requires_grad, getattr(self, "_declared", False))
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._data, self._grad, self._requires_grad, self._declared = state
+        self._ndarray, self._grad, self._requires_grad, self._declared = state
         self._node = None
         self._changed = [0]
 

@@ -166,7 +166,7 @@ def cofactors(a):
     Near such a matrix, with b = a + u vᴴ that is not, det(a) = det(b) det(s) for the small s = 1 - vᴴ b⁻¹ u, and so
     c = det(b) (det(s) b⁻¹ + b⁻¹ u adj(s) vᴴ b⁻¹)ᵀ. This holds for any u and v, which are constants here.
     """
-    u, v = _null_space(getattr(a, "_data", a))
+    u, v = _null_space(getattr(a, "_ndarray", a))
     if u.shape[-1] == 0:
         return rows(rows(np.linalg.det(a))) * T(np.linalg.inv(a))
     b = a + np.matmul(u, H(v))

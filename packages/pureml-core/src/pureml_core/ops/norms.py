@@ -97,6 +97,6 @@ def cond(x, p=None):
         s = svdvals(x)
         with np.errstate(divide="ignore"):
             return divide(s[..., -1], s[..., 0]) if p == -2 else divide(s[..., 0], s[..., -1])
-    singular = np.linalg.slogdet(np.asarray(getattr(x, "_data", x)))[0] == 0
+    singular = np.linalg.slogdet(np.asarray(getattr(x, "_ndarray", x)))[0] == 0
     x = where_(np.expand_dims(singular, (-2, -1)), np.eye(np.shape(x)[-1], dtype=x.dtype), x)
     return where_(singular, np.inf, multiply(matrix_norm(x, ord=p), matrix_norm(inv(x), ord=p)))

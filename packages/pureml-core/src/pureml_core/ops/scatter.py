@@ -21,7 +21,7 @@ def _owned(part):
     if part.__class__ in PLAIN or isinstance(part, np.generic):
         return part
     if isinstance(part, Tensor):
-        part = part._data
+        part = part._ndarray
     if isinstance(part, np.ndarray):
         if part.base is None and not part.flags.writeable:
             return part

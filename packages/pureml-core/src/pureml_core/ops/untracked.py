@@ -34,7 +34,7 @@ def untracked(f):
 
 def _arrays(x):
     if isinstance(x, Tensor):
-        return x._data
+        return x._ndarray
     if isinstance(x, tuple | list):
         return type(x)(_arrays(item) for item in x)
     return x
