@@ -8,16 +8,16 @@ from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from pureml_core import Composite, Saved, State, Tensor, named_tensors, parameters
+from pureml_core import Saved, State, Tensor, named_tensors, parameters
 
 from .hooks import Handle, Hooks, register
 from .layer_state import restore, state_of
 from .summary import Summary, summary
 from .tree import tree
-from .walking import cast, dtype_of, held, named
+from .walking import Layered, cast, dtype_of, held, named
 
 
-class Layer(Composite, Saved):
+class Layer(Layered, Saved):
     """Base of all layers: write `__init__` and `forward`, no more; `super().__init__()` is not needed.
 
     Parameters, Buffers, generators and further layers are found in attributes, lists, tuples and dicts. Floating

@@ -7,16 +7,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from pureml_core import Buffer, Observer, Tensor, named_tensors, no_grad, parameters
 
 from .hooks import register
-from .walking import dtype_of, named
-
-if TYPE_CHECKING:
-    from .layer import Layer
+from .walking import Layered, dtype_of, named
 
 
 def _size(x: Any) -> int:
@@ -151,7 +148,7 @@ def _bytes(n: float) -> str:
 
 
 def summary(
-    layer: Layer, input_shape: Sequence[Any] | None = None, *, inputs: Any = None, dtype: Any = None, **settings: Any
+    layer: Any, input_shape: Sequence[Any] | None = None, *, inputs: Any = None, dtype: Any = None, **settings: Any
 ) -> Summary:
     """Call a layer once on zeros and tell of every layer inside: output shape, parameters, multiply-adds, memory.
 
@@ -176,15 +173,13 @@ def summary(
     -----------------------------------------------------------------
     58 parameters, 232 B; 144 multiply-adds; 216 B of activations
     """
-    from .layer import Layer
-
-    if not isinstance(layer, Layer):
+    if not isinstance(layer, Layered):
         raise TypeError(f"summary: given {type(layer).__name__}, needed a Layer")
     xs = _given(layer, input_shape, inputs, dtype)
-    layers = dict(named(layer, Layer))
+    layers: dict[str, Any] = dict(named(layer, Layered))
     rows = {id(item): _row(name, item, layers) for name, item in layers.items()}
     counter = _Counter()
-    with _left_alone(layer, Layer), ExitStack() as hooks:
+    with _left_alone(layer, Layered), ExitStack() as hooks:
         for item in layers.values():
             item.training = False
             hooks.enter_context(register(item, lambda item, _: counter.enter(rows[id(item)]), before=True))
@@ -211,7 +206,7 @@ def _given(layer: Any, shape: Any, inputs: Any, dtype: Any) -> tuple[Any, ...]:
     return tuple(np.zeros(tuple(s), kind) for s in shapes)
 
 
-def _row(name: str, layer: Layer, layers: Mapping[str, Layer]) -> Row:
+def _row(name: str, layer: Any, layers: Mapping[str, Any]) -> Row:
     *around, last = [i for i, c in enumerate(name) if c == "." and name[:i] in layers] or [-1]
     depth = len(around) + 1 + (last >= 0) if name else 0
     sizes = {True: 0, False: 0}
@@ -257,7 +252,7 @@ def _shapes(output: Any) -> Any:
 
 
 @contextmanager
-def _left_alone(layer: Layer, base: type[Layer]) -> Iterator[None]:
+def _left_alone(layer: Any, base: type[Layered]) -> Iterator[None]:
     """Whatever a call changes inside the block, attributes, hooks, modes, buffers, generators, is put back."""
     attributes = [(item, dict(vars(item))) for _, item in named(layer, base)]
     leaves = [item for _, item in named_tensors(layer)]

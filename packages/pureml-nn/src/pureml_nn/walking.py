@@ -14,6 +14,12 @@ CONTAINERS = (list, tuple)
 ATOMS = frozenset({bool, int, float, str, type(None)})
 
 
+class Layered(Composite):
+    """What a layer is to those who only look at it; Layer is the class to inherit from."""
+
+    training: bool
+
+
 def named(root: Any, kind: type[T]) -> Iterator[tuple[str, T]]:
     """Every object of a kind inside another, itself included: (dotted name, object), each once, from the outside in."""
     found: set[int] = set()
