@@ -173,6 +173,7 @@ def summary(
     -----------------------------------------------------------------
     58 parameters, 232 B; 144 multiply-adds; 216 B of activations
     """
+    call: Any = layer
     if not isinstance(layer, Layered):
         raise TypeError(f"summary: given {type(layer).__name__}, needed a Layer")
     xs = _given(layer, input_shape, inputs, dtype)
@@ -185,7 +186,7 @@ def summary(
             hooks.enter_context(register(item, lambda item, _: counter.enter(rows[id(item)]), before=True))
             hooks.enter_context(register(item, lambda item, _, output: counter.leave(rows[id(item)], output)))
         with no_grad(), counter:
-            layer(*xs, **settings)
+            call(*xs, **settings)
     size = sum(p.data.nbytes for p in parameters(layer).values())
     return Summary(tuple(rows.values()), size)
 
