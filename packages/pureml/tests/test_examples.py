@@ -29,6 +29,11 @@ def test_mnist_trains_and_leaves_a_model(tmp_path: Path) -> None:
     assert (tmp_path / "mnist-wrong.png").is_file() or "matplotlib is missing" in lines[4]
 
 
+def test_a_convolutional_network_learns_digits() -> None:
+    done = run("--images", "1920", "--epochs", "1", example="mnist_cnn.py").stdout.splitlines()
+    assert done[0].startswith("epoch 1: loss ") and float(done[1].split()[2]) > 70
+
+
 def test_a_differential_equation_is_solved() -> None:
     done = run("--steps", "1000", example="pinn.py").stdout.splitlines()
     assert len(done) == 7 and float(done[-1].partition("π]: ")[2].split()[0]) < 0.02
