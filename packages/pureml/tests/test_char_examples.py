@@ -22,3 +22,11 @@ def test_the_transformer_learns_and_writes() -> None:
     first, *_, last, unseen = losses(lines)
     assert first > 3 > last and unseen < 3.2
     assert lines[-1].startswith("Python") or any(line.startswith("Python") for line in lines[-10:])
+
+
+def test_the_lstm_learns_and_writes() -> None:
+    settings = "--epochs 2 --limit 40000 --width 16 --hidden 32 --length 32 --batch-size 16 --lr 0.01 --sample 20"
+    lines = run("char_lstm.py", *settings.split(), "--beginning", "Python")
+    first, last, unseen = losses(lines)
+    assert 3.5 > first > last and unseen < 3.1
+    assert any(line.startswith("Python") for line in lines[-20:])
