@@ -124,7 +124,7 @@ def _plan(
     out: Ints | None = None,
 ) -> Plan:
     out = counts("conv2d", image, padding, kernel, stride, dilation) if out is None else out
-    return Plan(image, kernel, stride, dilation, padding, out, groups)
+    return Plan.of(image, kernel, stride, padding, dilation, groups, out)
 
 
 def _transposed_size(
