@@ -24,12 +24,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..memory import keep_freed
 from .geometry import Ints, Pair
 
 ENTRIES = 2**19  # of the columns made at a time
-
-keep_freed()
 
 
 class Plan(NamedTuple):
