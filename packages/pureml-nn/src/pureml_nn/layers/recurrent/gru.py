@@ -44,15 +44,10 @@ def gru(
     B, T, C = X.shape
     H = U.shape[0]
     order = Order(B, T, lengths, reverse)
-    gates, hs = _forward(order.read(X), h, W, U, b, d)
+    gates, q3, hs = _forward(order.read(X), h, W, U, b, d)
     last = order.last(hs)
     Y = order.written(hs[1:])
-    kept = [gates]
-
-    @once
-    def swept(gY: Any, gh: Any) -> Any:  # takes the place of the gates; a second sweep computes them again
-        gates = kept.pop() if kept else _forward(order.read(X), h, W, U, b, d)[0]
-        return _backward(order.read(gY), gh, gates, hs, U, order.ends())
+    swept = once(lambda gY, gh: _backward(order.read(gY), gh, gates, q3, hs, U, order.ends()))
 
     def dp(*g: Any) -> Any:  # of n, r, z
         return flat(swept(*g)[0][..., : 3 * H])
@@ -75,8 +70,8 @@ def gru(
     )
 
 
-def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, d: Any) -> tuple[np.ndarray, np.ndarray]:
-    """r, z, n, q₃ of all steps (T, 4, B, H), and h before and after every step (T + 1, B, H).
+def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, d: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """r, z, n of all steps (T, 3, B, H), q₃ (T, B, H), and h before and after every step (T + 1, B, H).
 
     σ(p) = ½ + ½ tanh(p/2): the weights of r and z are halved. The products with the inputs, which wait for no state,
     are taken for many steps at a time.
@@ -85,7 +80,7 @@ def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, d: Any) -> tuple[np.ndarray
     dtype = np.result_type(x, W, U)
     W, U = _halved(W, H), _halved(U, H)
     b, d = 0 if b is None else _halved(b, H), np.zeros(3 * H, dtype) if d is None else _halved(d, H)
-    gates, hs = np.empty((T, 4, B, H), dtype), np.empty((T + 1, B, H), dtype)
+    gates, q3, hs = np.empty((T, 3, B, H), dtype), np.empty((T, B, H), dtype), np.empty((T + 1, B, H), dtype)
     hs[0] = 0 if h is None else h
     q, part = np.empty((B, 3 * H), dtype), np.empty((B, H), dtype)
     q_rz = np.swapaxes(np.reshape(q, (B, 3, H)), 0, 1)[:2]
@@ -93,23 +88,23 @@ def _forward(x: Any, h: Any, W: Any, U: Any, b: Any, d: Any) -> tuple[np.ndarray
         p = np.matmul(flat(x[steps]), W, dtype=dtype)
         p += b
         thirds = np.swapaxes(np.reshape(p, (len(x[steps]), B, 3, H)), 1, 2)
-        for p_t, gate, h, h_new in zip(thirds, gates[steps], hs[steps], hs[1:][steps], strict=True):
+        for p_t, gate, m, h, h_new in zip(thirds, gates[steps], q3[steps], hs[steps], hs[1:][steps], strict=True):
             np.matmul(h, U, out=q)
             q += d
-            r, z, n, q3 = gate
+            r, z, n = gate
             rz = gate[:2]
             np.add(p_t[:2], q_rz, out=rz)
             np.tanh(rz, out=rz)
             rz *= 0.5
             rz += 0.5
-            q3[...] = q[:, 2 * H :]
-            np.multiply(r, q3, out=n)
+            m[...] = q[:, 2 * H :]
+            np.multiply(r, m, out=n)
             n += p_t[2]
             np.tanh(n, out=n)  # n = tanh(p₃ + r q₃)
             np.subtract(h, n, out=part)
             part *= z
             np.add(n, part, out=h_new)  # h' = n + z (h - n)
-    return gates, hs
+    return gates, q3, hs
 
 
 def _halved(W: Any, H: int) -> Any:
@@ -119,19 +114,21 @@ def _halved(W: Any, H: int) -> Any:
     return W
 
 
-def _backward(gY: Any, gh: Any, gates: Any, hs: Any, U: Any, ends: dict[int, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Gradients of n, r, z, r q₃ side by side (T, B, 4H), written over the gates, and that of the first h.
+def _backward(
+    gY: Any, gh: Any, gates: Any, q3: Any, hs: Any, U: Any, ends: dict[int, Any]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gradients of n, r, z, r q₃ side by side, (T, B, 4H), and that of the first h.
 
     The first three are dp, the last three dq. With the dh of each new h:
     dn = dh (1 - z)(1 - n²),  dz = dh (h - n) z (1 - z),  dr = dn q₃ r (1 - r),  dq₃ = dn r,  dh_before = dh z + dq Uᵀ.
     """
-    T, B, H = gY.shape
-    grads = np.reshape(gates, (T, B, 4, H))  # on the memory of the gates, which have been read by then
+    T, B, H = q3.shape
+    grads = np.empty((T, B, 4, H), hs.dtype)
     U_T = np.ascontiguousarray(U.T)
     dh, part = np.zeros((B, H), hs.dtype), np.empty((B, H), hs.dtype)
     for steps in reversed(blocks(T, B)):
-        here = _slopes(gates[steps], hs[steps])
-        for t, dy, d, z in backwards(steps, gY[steps], here, gates[steps, 1]):
+        _slopes(gates[steps], q3[steps], hs[steps], grads[steps])
+        for t, dy, d, z in backwards(steps, gY[steps], grads[steps], gates[steps, 1]):
             if t in ends:
                 dh[ends[t]] += gh[ends[t]]
             dh += dy
@@ -139,30 +136,26 @@ def _backward(gY: Any, gh: Any, gates: Any, hs: Any, U: Any, ends: dict[int, Any
             np.multiply(dh, z, out=part)
             np.matmul(np.reshape(d, (B, 4 * H))[:, H:], U_T, out=dh)
             dh += part
-        grads[steps] = here
     if -1 in ends:
         dh[ends[-1]] += gh[ends[-1]]
     return np.reshape(grads, (T, B, 4 * H)), dh
 
 
-def _slopes(gates: Any, h: Any) -> np.ndarray:
-    """What dh is to be multiplied by for n, r, z and r q₃, side by side (T, B, 4, H)."""
-    r, z, n, q3 = np.swapaxes(gates, 0, 1)
-    T, _, B, H = gates.shape
-    slopes = np.empty((T, B, 4, H), gates.dtype)
+def _slopes(gates: Any, q3: Any, h: Any, grads: Any) -> None:
+    """What dh is to be multiplied by for n, r, z and r q₃, written to grads (T, B, 4, H)."""
+    r, z, n = np.swapaxes(gates, 0, 1)
     rest = 1 - z
     dn = n * n
     np.subtract(1, dn, out=dn)
-    dn *= rest
-    slopes[:, :, 0] = dn  # (1 - z)(1 - n²)
+    dn *= rest  # (1 - z)(1 - n²)
+    grads[:, :, 0] = dn
     rest *= z
-    np.multiply(rest, h - n, out=slopes[:, :, 2])
+    np.multiply(rest, h - n, out=grads[:, :, 2])
     dn *= r
-    slopes[:, :, 3] = dn
+    grads[:, :, 3] = dn
     np.subtract(1, r, out=rest)
     rest *= dn
-    np.multiply(rest, q3, out=slopes[:, :, 1])
-    return slopes
+    np.multiply(rest, q3, out=grads[:, :, 1])
 
 
 class GRUCell(Cell):

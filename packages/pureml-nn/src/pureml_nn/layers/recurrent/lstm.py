@@ -42,12 +42,7 @@ def lstm(X: Any, h: Any, c: Any, W: Any, U: Any, b: Any = None, lengths: Any = N
     gates, hs, cs = _forward(order.read(X), h, c, W, U, b)
     last = order.last(hs), order.last(cs)
     Y = order.written(hs[1:])
-    kept = [gates]
-
-    @once
-    def dz(gY: Any, gh: Any, gc: Any) -> Any:  # takes the place of the gates; a second sweep computes them again
-        gates = kept.pop() if kept else _forward(order.read(X), h, c, W, U, b)[0]
-        return _backward(order.read(gY), gh, gc, gates, cs, U, order.ends())
+    dz = once(lambda gY, gh, gc: _backward(order.read(gY), gh, gc, gates, cs, U, order.ends()))
 
     def vjp_X(*g: Any) -> Any:  # dX = dz Wᵀ
         return order.written(np.reshape(flat(dz(*g)[0]) @ W.T, (T, B, C)))
@@ -108,19 +103,19 @@ def _halved(W: Any, H: int) -> Any:
 def _backward(
     gY: Any, gh: Any, gc: Any, gates: Any, cs: Any, U: Any, ends: dict[int, Any]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """dz (T, B, 4H) in the order i, f, g, o, written over the gates, and the gradients of the first h and c.
+    """dz (T, B, 4H) in the order i, f, g, o, and the gradients of the first h and c.
 
     dh comes from the output, the next step and the end of the sequence. With it and the new c of each step:
     dc += dh o (1 - tanh²c),  do = dh tanh(c),  di = dc g,  df = dc c_before,  dg = dc i,  dc_before = dc f;
     for dz each of i, f, g, o times the derivative of its σ or tanh, s(1 - s) or 1 - g².
     """
     T, B, H = gY.shape
-    dz = np.reshape(gates, (T, B, 4, H))  # on the memory of the gates, which have been read by then
+    dz = np.empty((T, B, 4, H), cs.dtype)
     U_T = np.ascontiguousarray(U.T)
     dh, dc, part = np.zeros((B, H), cs.dtype), np.zeros((B, H), cs.dtype), np.empty((B, H), cs.dtype)
     for steps in reversed(blocks(T, B)):
-        here, dc_dh = _slopes(gates[steps], cs[steps], cs[1:][steps])
-        for t, dy, d, slope, f in backwards(steps, gY[steps], here, dc_dh, gates[steps, 1]):
+        dc_dh = _slopes(gates[steps], cs[steps], cs[1:][steps], dz[steps])
+        for t, dy, d, slope, f in backwards(steps, gY[steps], dz[steps], dc_dh, gates[steps, 1]):
             if t in ends:
                 dh[ends[t]] += gh[ends[t]]
                 dc[ends[t]] += gc[ends[t]]
@@ -131,30 +126,28 @@ def _backward(
             d[:, 3] *= dh
             dc *= f
             np.matmul(np.reshape(d, (B, 4 * H)), U_T, out=dh)
-        dz[steps] = here
     if -1 in ends:
         dh[ends[-1]] += gh[ends[-1]]
         dc[ends[-1]] += gc[ends[-1]]
     return np.reshape(dz, (T, B, 4 * H)), dh, dc
 
 
-def _slopes(gates: Any, c: Any, c_new: Any) -> tuple[np.ndarray, np.ndarray]:
-    """What dc is to be multiplied by for i, f, g, and dh for o, side by side (T, B, 4, H); and what dh is, for dc."""
+def _slopes(gates: Any, c: Any, c_new: Any, dz: Any) -> Any:
+    """What dc is to be multiplied by for i, f, g, and dh for o, written to dz (T, B, 4, H); and dc by dh, returned."""
     i, o, g = gates[:, 0], gates[:, 2], gates[:, 3]
-    T, _, B, H = gates.shape
-    slopes, tanh_c = np.empty((T, B, 4, H), gates.dtype), np.tanh(c_new)
-    by_z = 1 - gates[:, :3]
-    by_z *= gates[:, :3]  # s(1 - s)
-    np.multiply(by_z[:, 0], g, out=slopes[:, :, 0])
-    np.multiply(by_z[:, 1], c, out=slopes[:, :, 1])
-    np.multiply(by_z[:, 2], tanh_c, out=slopes[:, :, 3])
-    rest = g * g
-    np.subtract(1, rest, out=rest)
-    np.multiply(rest, i, out=slopes[:, :, 2])  # (1 - g²) i
-    np.multiply(tanh_c, tanh_c, out=rest)
-    np.subtract(1, rest, out=rest)
-    rest *= o  # (1 - tanh²c) o
-    return slopes, rest
+    slopes = 1 - gates[:, :3]
+    slopes *= gates[:, :3]  # s(1 - s)
+    tanh_c = np.tanh(c_new)
+    np.multiply(slopes[:, 0], g, out=dz[:, :, 0])
+    np.multiply(slopes[:, 1], c, out=dz[:, :, 1])
+    np.multiply(slopes[:, 2], tanh_c, out=dz[:, :, 3])
+    square = g * g
+    np.subtract(1, square, out=square)
+    np.multiply(square, i, out=dz[:, :, 2])
+    np.multiply(tanh_c, tanh_c, out=square)
+    np.subtract(1, square, out=square)
+    square *= o
+    return square
 
 
 class LSTMCell(Cell):

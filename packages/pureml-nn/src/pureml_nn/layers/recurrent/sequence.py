@@ -61,12 +61,12 @@ class Order:
         return x
 
     def written(self, x: Any) -> Any:
-        """(T, B, C) -> (B, T, C): the inverse of `read`, an array of its own. Where padded, x is made 0."""
+        """(T, B, C) -> (B, T, C): the inverse of `read`. Where padded x must be 0, or is made so."""
         if self.lengths is not None:
             x[self.padded] = 0
             if self.reverse:
                 return x[self.source.T, self.rows[:, None]]
-        return np.array(np.swapaxes(x[::-1] if self.reverse else x, 0, 1), order="C")
+        return np.swapaxes(x[::-1] if self.reverse else x, 0, 1)
 
     def last(self, states: Any) -> Any:
         """(T + 1, B, H) -> (B, H): the states where sequences end, of those before and after every step."""
