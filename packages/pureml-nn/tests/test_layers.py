@@ -4,7 +4,8 @@ import numpy as np
 import pureml_nn
 import pytest
 from nn_cases import ERRORS, LAYERS, checks
-from pureml_core import Parameter, Tensor, no_grad
+from nn_cases.case import outputs
+from pureml_core import Parameter, Tensor, detect_anomaly, no_grad
 from pureml_nn import Affine, Dropout, Layer, Linear, Sequential
 
 
@@ -204,3 +205,15 @@ def test_evaluation_draws_nothing():
     before = layer.state().literals
     layer.eval()(draw(3))
     assert layer.state().literals == before
+
+
+@TABLE
+def test_the_anomaly_mode_finds_no_nan_and_no_write_into_what_a_gradient_needs(case):
+    layer = case.make()
+    xs = [Tensor(x, requires_grad=True) if checks.is_floating(x) else x for x in case.arrays()]
+    with detect_anomaly(inf=False):  # maxima start from -inf
+        for y in outputs(layer(*xs, **case.settings)):
+            if y.requires_grad:
+                y.backward(keep_graph=True)
+                y.backward()
+                break
