@@ -26,7 +26,7 @@ import numpy as np
 
 from .geometry import Ints, Pair
 
-ENTRIES = 2**19  # of the columns made at a time
+ENTRIES = 2**19  # of the columns of inputs and outputs made at a time
 
 
 class Plan(NamedTuple):
@@ -76,9 +76,9 @@ class Plan(NamedTuple):
         """Of `rows` rows of windows in the columns: nothing is left over after the last."""
         return (rows - 1) * self.step + self.out[1]
 
-    def pieces(self, batch: int, channels: int) -> Iterator[tuple[slice, list[slice]]]:
-        """Images, and the rows of their windows, whose columns are made together."""
-        of_row = max(1, channels * math.prod(self.kernel) * self.step)
+    def pieces(self, batch: int, inputs: int, outputs: int) -> Iterator[tuple[slice, list[slice]]]:
+        """Images, and the rows of their windows, whose columns are made together, for so many channels."""
+        of_row = max(1, (inputs * math.prod(self.kernel) + outputs) * self.step)
         rows = max(1, min(self.out[0], ENTRIES // of_row))
         images = max(1, ENTRIES // (of_row * self.out[0]))
         heights = [slice(i, min(i + rows, self.out[0])) for i in range(0, self.out[0], rows)]
@@ -107,7 +107,7 @@ def convolved(x: Any, w: Any, b: Any, plan: Plan) -> Any:
     x = np.ascontiguousarray(x)
     W = w.reshape(G, O // G, w[0].size)
     y = np.empty((len(x), O, *plan.out), memory.dtype)
-    for images, heights in plan.pieces(*x.shape[:2]):
+    for images, heights in plan.pieces(*x.shape[:2], O):
         windows = _windows(_slabs(x[images], plan, memory), plan)
         for rows in heights:
             columns = _columns(windows, rows, plan, memory)
@@ -127,7 +127,7 @@ def weight_gradient(x: Any, g: Any, shape: Ints, plan: Plan) -> Any:
     memory = Memory(np.result_type(x, g))
     x = np.ascontiguousarray(x)
     dwT = np.zeros((G, math.prod(shape[1:]), O // G), memory.dtype)  # cols(X) Gᵀ: BLAS is faster at that
-    for images, heights in plan.pieces(*x.shape[:2]):
+    for images, heights in plan.pieces(*x.shape[:2], O):
         windows = _windows(_slabs(x[images], plan, memory), plan)
         for rows in heights:
             columns = _columns(windows, rows, plan, memory)
@@ -141,7 +141,7 @@ def input_gradient(g: Any, w: Any, channels: int, plan: Plan) -> Any:
     memory = Memory(np.result_type(g, w))
     WT = w.reshape(G, O // G, w[0].size).swapaxes(1, 2)
     dx = np.empty((len(g), channels, *plan.image), memory.dtype)
-    for images, heights in plan.pieces(len(g), channels):
+    for images, heights in plan.pieces(len(g), channels, O):
         part = dx[images]
         slabs = memory("slabs", (*part.shape[:2], plan.size))
         slabs[...] = 0

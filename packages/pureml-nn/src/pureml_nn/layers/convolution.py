@@ -141,7 +141,8 @@ def _transposed_size(
 
 def _sum_of_channels(g: Any) -> Any:
     """dL/db = Σ g of every channel: (B, O, H, W) -> (O,)"""
-    return np.sum(g, axis=(0, 2, 3))
+    places = g.shape[2] * g.shape[3]
+    return np.sum(np.matmul(np.reshape(g, (*g.shape[:2], places)), np.ones(places, g.dtype)), axis=0)
 
 
 # ---- layers
