@@ -107,7 +107,7 @@ def convolved(x: Any, w: Any, b: Any, plan: Plan) -> Any:
     x = np.ascontiguousarray(x)
     W = w.reshape(G, O // G, w[0].size)
     y = np.empty((len(x), O, *plan.out), memory.dtype)
-    for images, heights in plan.pieces(*x.shape[:2], O):
+    for images, heights in plan.pieces(len(x), x.shape[1], O):
         windows = _windows(_slabs(x[images], plan, memory), plan)
         for rows in heights:
             columns = _columns(windows, rows, plan, memory)
@@ -127,7 +127,7 @@ def weight_gradient(x: Any, g: Any, shape: Ints, plan: Plan) -> Any:
     memory = Memory(np.result_type(x, g))
     x = np.ascontiguousarray(x)
     dwT = np.zeros((G, math.prod(shape[1:]), O // G), memory.dtype)  # cols(X) Gᵀ: BLAS is faster at that
-    for images, heights in plan.pieces(*x.shape[:2], O):
+    for images, heights in plan.pieces(len(x), x.shape[1], O):
         windows = _windows(_slabs(x[images], plan, memory), plan)
         for rows in heights:
             columns = _columns(windows, rows, plan, memory)
