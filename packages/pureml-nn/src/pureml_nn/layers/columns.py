@@ -26,7 +26,7 @@ import numpy as np
 
 from .geometry import Ints, Pair
 
-ENTRIES = 2**20  # of the columns of inputs and outputs made at a time
+ENTRIES = 2**19  # of the columns of inputs and outputs made at a time
 
 
 class Plan(NamedTuple):
