@@ -2,23 +2,39 @@
 
 from importlib.metadata import version as _version
 
+from .accumulation import Accumulation
+from .averaging import EMA, SWA, WeightAverage
+from .clipping import clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
+from .noise import GradientNoise
 from .optimizer import Optimizer
 from .rules.adam import Adam, AdamW
 from .rules.sgd import SGD
 from .schedulers import LRScheduler, StepLR
 from .settings import between, flag, one_of, whole
+from .statistics import Statistics, watch
 
 __version__ = _version("pureml-optim")
 
 __all__ = [
+    "EMA",
     "SGD",
+    "SWA",
+    "Accumulation",
     "Adam",
     "AdamW",
+    "GradientNoise",
     "LRScheduler",
     "Optimizer",
+    "Statistics",
     "StepLR",
+    "WeightAverage",
     "between",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "clip_by_value",
     "flag",
+    "global_norm",
     "one_of",
+    "watch",
     "whole",
 ]
