@@ -5,7 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import pytest
-from pureml_core import Composite, Parameter, State, Tensor
+from pureml_core import Composite, Parameter, RowSparse, State, Tensor
 from pureml_optim import SGD, Adam, AdamW, Optimizer, between
 
 
@@ -115,11 +115,11 @@ def test_numbers_out_of_range_are_value_errors():
             Adam(tensors(), **settings)
 
 
-def test_unknown_and_missing_settings_are_type_errors():
+def test_unknown_and_missing_settings_are_refused():
     class Rule(Optimizer):
         settings: ClassVar = {"beta": between(0, 1)}
 
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="unknown setting 'nesterov'; it has lr, "):
         SGD(tensors(), 0.1, nesterov=True)
     with pytest.raises(ValueError, match="unknown setting 'bta'"):
         Rule(tensors(), 0.1, bta=0.5, beta=0.5)
@@ -129,7 +129,7 @@ def test_unknown_and_missing_settings_are_type_errors():
 
 def test_numpy_numbers_become_python_floats():
     optim = Adam(tensors(), np.float64(0.1), beta1=np.float32(0.5), delta=Tensor(1e-3))
-    assert {type(v) for k, v in optim.groups[0].settings.items() if k != "decoupled_wd"} == {float}
+    assert {type(v) for k, v in optim.groups[0].settings.items() if type(v) is not bool} == {float}
 
 
 def test_the_rate_of_all_groups_is_set_in_proportion():
@@ -352,3 +352,110 @@ def test_moments_that_decay_to_nothing_become_zero() -> None:
         optim.step()
     for array in optim.state().arrays.values():
         assert array[0] == array[1] == 0 < array[2]
+
+
+# ---- groups by pattern, direction, row-sparse gradients
+
+
+def test_groups_by_name_pattern_in_one_line():
+    params = {name: Parameter(np.ones(2)) for name in ("a.W", "a.b", "norm.gamma", "norm.beta", "tab")}
+    optim = AdamW(params, 0.1, weight_decay=0.1, groups={("*.b", "*.gamma", "*.beta"): {"weight_decay": 0}})
+    found = {name: group.settings["weight_decay"] for group in optim.groups for name in group.params}
+    assert found == {"a.W": 0.1, "tab": 0.1, "a.b": 0, "norm.gamma": 0, "norm.beta": 0}
+    for t in params.values():
+        t.grad = np.zeros(2)
+    optim.step()
+    assert params["a.W"].data[0] < 1 == params["a.b"].data[0]
+
+
+def test_the_first_pattern_that_fits_counts_and_all_may_be_taken():
+    params = {"W": Parameter([1.0]), "b": Parameter([1.0])}
+    optim = SGD(params, 0.1, groups={"b": {"lr": 0.2}, "*": {"lr": 0.3}})
+    assert [(list(g.params), g.settings["lr"]) for g in optim.groups] == [(["b"], 0.2), (["W"], 0.3)]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        ({"*.c": {"lr": 0.1}}, r"pattern '\*.c' fits none of W, b"),
+        ({"b": {"rl": 0.1}}, "unknown setting 'rl'"),
+        ({"b": {"lr": -1}}, "lr: given -1"),
+    ],
+)
+def test_wrong_patterns(groups, message):
+    with pytest.raises(ValueError, match=message):
+        SGD({"W": Parameter([1.0]), "b": Parameter([1.0])}, 0.1, groups=groups)
+
+
+def test_a_group_added_later_and_one_that_is_refused():
+    a, b = Parameter([1.0]), Parameter([1.0])
+    optim = SGD([a], 0.1)
+    with pytest.raises(ValueError, match="given twice"):
+        optim.add_group([b, a])
+    assert len(optim.groups) == 1
+    optim.add_group([b], lr=0.2)
+    a.grad = b.grad = np.array([1.0])
+    optim.step()
+    np.testing.assert_allclose([a.data[0], b.data[0]], [0.9, 0.8], rtol=1e-6)
+
+
+def sparse_and_dense(cls, dtype=np.float64, shape=(9, 2, 3), **settings):
+    """Two equal tables after three steps: one with row-sparse gradients of rows 1 and 4, one with the same, dense."""
+    rng = np.random.default_rng(0)
+    values = rng.standard_normal(shape)
+    sparse, dense = (Tensor(values.astype(dtype), requires_grad=True) for _ in range(2))
+    optims = [cls({"t": t}, 0.1, **settings) for t in (sparse, dense)]
+    for _ in range(3):
+        g = RowSparse(np.array([4, 1, 4]), rng.standard_normal((3, *shape[1:])), shape)
+        sparse.grad, dense.grad = g, g.dense()
+        for optim in optims:
+            optim.step()
+    return values, sparse, dense, optims
+
+
+@pytest.mark.parametrize("settings", [{}, {"weight_decay": 0.1}, {"weight_decay": 0.1, "decoupled_wd": False}])
+@pytest.mark.parametrize("cls", [SGD, Adam])
+def test_a_row_sparse_step_is_the_dense_one_on_the_touched_rows_alone(cls, settings):
+    values, sparse, dense, (optim, _) = sparse_and_dense(cls, **settings)
+    touched = [1, 4]
+    np.testing.assert_allclose(sparse.data[touched], dense.data[touched], rtol=1e-12)
+    others = [i for i in range(9) if i not in touched]
+    np.testing.assert_array_equal(sparse.data[others], values[others])
+    for slot in optim.state().arrays.values():
+        assert not slot[others].any() and slot[touched].any()
+    assert sparse.sparse_grad is not None, "the gradient was made dense"
+
+
+def test_untouched_rows_do_not_move_by_their_old_velocity():
+    table = Tensor(np.zeros((3, 1)), requires_grad=True)
+    optim = SGD([table], 1.0, beta=0.5, momentum="classical")
+    for row in (0, 1):
+        table.grad = RowSparse(np.array([row]), np.ones((1, 1)), (3, 1))
+        optim.step()
+    np.testing.assert_array_equal(table.data.ravel(), [-1, -1, 0])
+
+
+def test_a_table_may_change_between_sparse_and_dense_gradients():
+    table = Tensor(np.zeros((3, 1)), requires_grad=True)
+    optim = SGD([table], 1.0)
+    for g in (RowSparse(np.array([0]), np.ones((1, 1)), (3, 1)), np.ones((3, 1)), None):
+        table.grad = g
+        optim.step()
+    np.testing.assert_array_equal(table.data.ravel(), [-2, -1, -1])
+
+
+def test_large_models_are_updated_on_threads_with_the_same_numbers(monkeypatch):
+    def trained():
+        rng = np.random.default_rng(0)
+        params = [Parameter(rng.standard_normal(n), dtype=np.float64) for n in (100_000, 5, 70_000, 7)]
+        optim = Adam(params, 0.1, weight_decay=0.1)
+        for _ in range(3):
+            for t in params:
+                t.grad = rng.standard_normal(t.shape)
+            optim.step()
+        return [t.data for t in params]
+
+    alone = trained()
+    monkeypatch.setattr("pureml_optim.blocks.THREADED", 1000)
+    for a, b in zip(alone, trained(), strict=True):
+        np.testing.assert_array_equal(a, b)

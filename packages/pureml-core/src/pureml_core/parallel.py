@@ -30,7 +30,9 @@ _pools: dict[int, ThreadPoolExecutor] = {}  # one for each number of workers, ke
 _controllers: list[Any] = []  # threadpoolctl's, once it has been looked for
 
 
-def parallel(f: Callable[[Any], T], pieces: Sequence[Any], workers: int | None = None) -> list[T]:
+def parallel(
+    f: Callable[[Any], T], pieces: Sequence[Any], workers: int | None = None, *, products: bool = True
+) -> list[T]:
     """[f(piece) for piece in pieces], on threads where that can be faster; the result is the same.
 
     Every piece runs in a copy of the caller's context (`no_grad`, `detect_anomaly`, ...), with NumPy's matrix products
@@ -41,12 +43,15 @@ def parallel(f: Callable[[Any], T], pieces: Sequence[Any], workers: int | None =
     Args:
         f: must not write to anything that two pieces share.
         workers: threads; the number of pieces, and at most that of processors, when None.
+        products: whether f computes matrix products; without any, there is nothing to be held to one thread.
 
     Raises:
         What f raises for the first piece that fails, after all have ended.
     """
     count = min(workers or os.cpu_count() or 1, len(pieces))
-    limit = _single_threaded_products() if count > 1 and not getattr(_local, "inside", False) else None
+    limit: AbstractContextManager[Any] | None = None
+    if count > 1 and not getattr(_local, "inside", False):
+        limit = _single_threaded_products() if products else nullcontext()
     pool = _pool(count) if limit is not None else None
     if pool is None:
         return [f(piece) for piece in pieces]

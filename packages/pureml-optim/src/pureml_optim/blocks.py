@@ -3,21 +3,27 @@
 An update is a dozen passes over a few arrays. On whole arrays each pass goes through main memory; on a block of some
 16,000 to 32,000 elements all passes but the first stay in the processor's cache. The other end is a model of many
 small tensors, where a dozen calls for each cost more than the arithmetic: those are copied side by side into one block,
-updated together, and copied back.
+updated together, and copied back. Of a table with a row-sparse gradient only the touched rows are copied. And a large
+model's blocks are shared out to threads: no two of them overlap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from operator import is_
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from pureml_core import Tensor
+from pureml_core import RowSparse, Tensor, parallel
 
 BLOCK = 32_768  # elements in a block, at most; four float32 arrays of it are half a megabyte
 SMALL = BLOCK // 4  # up to here copying into a common block is cheaper than calls of one's own
+THREADED = 1 << 20  # elements that are worth a second thread: starting its work takes 0.1 ms
+
+Update: TypeAlias = Callable[..., None]  # (w, g, *slots), in place
 
 
 @dataclass(eq=False)
@@ -37,40 +43,68 @@ class Group:
 
 @dataclass(eq=False, slots=True)
 class Entry:
-    """What an optimizer remembers of one parameter: `t` steps taken so far, and slots once it has taken one."""
+    """What an optimizer remembers of one parameter: `t` steps taken so far, and slots once it has taken one.
+
+    `g` is the gradient during a step, an array or row-sparse; it may be the tensor's own and is not written to.
+    """
 
     name: str
     tensor: Tensor
     group: Group
     t: int = 0
     slots: dict[str, np.ndarray] = field(default_factory=dict)
+    g: Any = None
 
 
 class Batch:
-    """Parameters that are updated together: one, or small ones with the same settings, dtype and step count.
+    """Parameters that are updated together, here one in its own shape; subclasses cut it into blocks."""
 
-    With `flat`, the slots of the batch lie side by side in one array for each slot, of which every entry has its view,
-    so that only values and gradients are copied at each step; a single contiguous parameter needs no copy at all.
+    def __init__(self, entries: list[Entry], slots: Iterable[str]) -> None:
+        self.entries, self.group = entries, entries[0].group
+        self.w = entries[0].tensor.data
+        self.slots = [entries[0].slots[name] for name in slots]
+
+    def pieces(self) -> list[tuple[int, Any]]:
+        """What can be updated independently: (number of elements, what `apply` needs to know)."""
+        return [(self.w.size, None)]
+
+    def apply(self, update: Update, piece: Any) -> None:
+        update(self.w, self.entries[0].g, *self.slots)
+
+
+class Contiguous(Batch):
+    """One parameter whose memory is in order: blocks are views."""
+
+    def __init__(self, entries: list[Entry], slots: Iterable[str]) -> None:
+        super().__init__(entries, slots)
+        self.w = self.w.reshape(-1)
+        self.slots = [a.reshape(-1) for a in self.slots]
+        self.cuts = [(here.stop - here.start, here) for here in blocks(self.w.size)]
+
+    def pieces(self) -> list[tuple[int, Any]]:
+        return self.cuts
+
+    def apply(self, update: Update, piece: slice) -> None:
+        g = self.entries[0].g.reshape(-1)
+        update(self.w[piece], g[piece], *[a[piece] for a in self.slots])
+
+
+class Gathered(Batch):
+    """Small parameters with the same settings, dtype and step count, or one whose memory is not in order.
+
+    Their slots lie side by side in one array for each slot, of which every entry has its view, so that only values and
+    gradients are copied at each step.
     """
 
-    def __init__(self, entries: list[Entry], slots: Iterable[str], flat: bool) -> None:
-        self.entries, self.group, self.flat = entries, entries[0].group, flat
+    def __init__(self, entries: list[Entry], slots: Iterable[str]) -> None:
+        self.entries, self.group = entries, entries[0].group
         self.data = [e.tensor.data for e in entries]
-        first = self.data[0]
-        self.views: list[np.ndarray] = []  # into w, one for each entry, where values have to be copied back
-        if not flat:
-            self.w = first
-            self.slots = [entries[0].slots[name] for name in slots]
-        elif len(entries) == 1 and first.flags.c_contiguous:
-            self.w = first.reshape(-1)
-            self.slots = [entries[0].slots[name].reshape(-1) for name in slots]
-        else:
-            self.w = np.empty(sum(a.size for a in self.data), first.dtype)
-            self.views = self._split(self.w)
-            self.slots = [self._side_by_side(name) for name in slots]
+        self.w = np.empty(sum(a.size for a in self.data), self.data[0].dtype)
+        self.views = self._split(self.w)
+        self.slots = [self._side_by_side(name) for name in slots]
 
     def _split(self, joined: np.ndarray) -> list[np.ndarray]:
-        ends = np.cumsum([a.size for a in self.data])
+        ends = accumulate(a.size for a in self.data)
         return [joined[end - a.size : end].reshape(a.shape) for a, end in zip(self.data, ends, strict=True)]
 
     def _side_by_side(self, name: str) -> np.ndarray:
@@ -79,30 +113,30 @@ class Batch:
             entry.slots[name] = view
         return joined
 
-    def __iter__(self) -> Iterator[tuple[np.ndarray, ...]]:
-        """The arrays (w, g, *slots), block by block; `g` may be the tensor's own gradient and is not written to."""
-        grads: list[Any] = [e.tensor.grad for e in self.entries]
-        if not self.flat:
-            yield self.w, grads[0], *self.slots
-            return
-        if self.views:
-            np.concatenate(self.data, axis=None, out=self.w)
-            g = np.concatenate(grads, axis=None)
-        else:
-            g = grads[0].reshape(-1)
-        size = self.w.size
-        length = -(-size // max(1, -(-size // BLOCK)))  # blocks of equal length rather than a short last one
-        for at in range(0, size, max(1, length)):
-            here = slice(at, at + length)
-            yield self.w[here], g[here], *(a[here] for a in self.slots)
-
-    def finish(self) -> None:
-        """Copy back what was updated in a copy, and count: one step, one change of each tensor."""
-        for data, view in zip(self.data, self.views, strict=False):
+    def apply(self, update: Update, piece: Any) -> None:
+        np.concatenate(self.data, axis=None, out=self.w)
+        g = np.concatenate([e.g for e in self.entries], axis=None)
+        for here in blocks(self.w.size):
+            update(self.w[here], g[here], *[a[here] for a in self.slots])
+        for data, view in zip(self.data, self.views, strict=True):
             data[...] = view
-        for entry in self.entries:
-            entry.t += 1
-            entry.tensor.touch()
+
+
+class Rows(Batch):
+    """One parameter with a row-sparse gradient: its touched rows, and those of its slots, as if they were all."""
+
+    def pieces(self) -> list[tuple[int, Any]]:
+        g: RowSparse = self.entries[0].g
+        size = max(1, self.w[:1].size)
+        return [((here.stop - here.start) * size, here) for here in blocks(len(g.rows), max(1, BLOCK // size))]
+
+    def apply(self, update: Update, piece: slice) -> None:
+        g: RowSparse = self.entries[0].g
+        rows, whole = g.rows[piece], [self.w, *self.slots]
+        w, *slots = [a[rows] for a in whole]
+        update(w.reshape(-1), g.values[piece].reshape(-1), *[a.reshape(-1) for a in slots])
+        for a, part in zip(whole, [w, *slots], strict=True):
+            a[rows] = part
 
 
 class Plan:
@@ -110,22 +144,71 @@ class Plan:
 
     def __init__(self, entries: list[Entry], slots_of: Callable[[Entry], Iterable[str]], flat: bool) -> None:
         self.entries = entries
-        together: list[list[Entry]] = []
-        filling: dict[Any, tuple[list[Entry], int]] = {}
+        self.batches: list[Batch] = []
+        filling: dict[Any, list[Entry]] = {}
+
+        def gather(mates: list[Entry]) -> None:
+            self.batches.append(Gathered(mates, slots_of(mates[0])))
+
         for e in entries:
-            if not flat or e.tensor.size > SMALL:
-                together.append([e])
-                continue
-            key = (id(e.group), e.tensor.dtype, e.t)
-            mates, size = filling.get(key, ([], 0))
-            if not mates or size + e.tensor.size > BLOCK:
-                mates, size = [], 0
-                together.append(mates)
-            mates.append(e)
-            filling[key] = mates, size + e.tensor.size
-        self.batches = [Batch(mates, slots_of(mates[0]), flat) for mates in together]
+            kind = Batch if not flat else Rows if isinstance(e.g, RowSparse) else Contiguous
+            if kind is Contiguous and e.tensor.size <= SMALL:
+                mates = filling.setdefault((id(e.group), e.tensor.dtype, e.t), [])
+                if mates and sum(mate.tensor.size for mate in mates) + e.tensor.size > BLOCK:
+                    gather(mates.copy())
+                    mates.clear()
+                mates.append(e)
+            elif kind is Contiguous and not e.tensor.data.flags.c_contiguous:
+                gather([e])
+            else:
+                self.batches.append(kind([e], slots_of(e)))
+        for mates in filling.values():
+            gather(mates)
         self.data = [e.tensor.data for e in entries]
+        self.kinds = [type(e.g) for e in entries]
 
     def holds(self, entries: list[Entry]) -> bool:
         """Whether the plan fits these entries, whose arrays must be those that it was made for."""
-        return entries == self.entries and all(map(is_, [e.tensor.data for e in entries], self.data))
+        return (
+            entries == self.entries
+            and all(map(is_, [e.tensor.data for e in entries], self.data))
+            and [type(e.g) for e in entries] == self.kinds
+        )
+
+    def apply(self, update_of: Callable[[Batch], Update]) -> None:
+        """Update everything, block by block, on several threads if that pays; the numbers are the same."""
+        work = [(size, batch, piece, update) for batch in self.batches for update in [update_of(batch)]
+                for size, piece in batch.pieces()]  # fmt: skip
+        parts = shares([size for size, *_ in work])
+
+        def run(part: slice) -> None:
+            for _, batch, piece, update in work[part]:
+                batch.apply(update, piece)
+
+        parallel(run, parts, products=False)
+
+
+def blocks(length: int, at_most: int = BLOCK) -> list[slice]:
+    """Cuts of equal length rather than a short last one.
+
+    >>> blocks(10, 4)
+    [slice(0, 4, None), slice(4, 8, None), slice(8, 10, None)]
+    """
+    step = -(-length // max(1, -(-length // at_most)))
+    return [slice(at, min(at + step, length)) for at in range(0, length, max(1, step))]
+
+
+def shares(sizes: list[int]) -> list[slice]:
+    """Consecutive pieces for one thread each, of about equal weight; one share if there is too little for two.
+
+    >>> shares([1 << 20, 1 << 19, 1 << 19]) if os.cpu_count() == 2 else [slice(0, 1), slice(1, 3)]
+    [slice(0, 1, None), slice(1, 3, None)]
+    """
+    total = sum(sizes)
+    count = max(1, min(os.cpu_count() or 1, total // (THREADED // 2))) if total >= THREADED else 1
+    cuts, done = [0], 0
+    for i, size in enumerate(sizes, 1):
+        done += size
+        if len(cuts) < count and done * count >= total * len(cuts):
+            cuts.append(i)
+    return [slice(a, b) for a, b in zip(cuts, [*cuts[1:], len(sizes)], strict=True)]

@@ -17,6 +17,7 @@ and state. A rule names its settings and slots and writes its formula:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
 from types import SimpleNamespace
 from typing import Any, ClassVar, TypeAlias
 
@@ -24,7 +25,7 @@ import numpy as np
 from pureml_core import Composite, Saved, State, Tensor, parameters
 from pureml_core.state import StateMismatch
 
-from .blocks import Entry, Group, Plan
+from .blocks import Batch, Entry, Group, Plan, Update
 from .restoring import read
 from .settings import Check, between, checked, flag, kind_of
 
@@ -35,6 +36,10 @@ Params: TypeAlias = Any  # tensors in any iterable or by name, an object to walk
 class Optimizer(Saved):
     """What all optimizers share. Parameters without a gradient are left alone at a step: no decay, no step counted.
 
+    Of a table with a row-sparse gradient (`Embedding(sparse=True)`, `table[rows]`) only the touched rows and their
+    slots take part: the other rows do not decay, and their moments neither fade nor move them. The step counts for the
+    whole parameter. Rules over whole arrays (`blocks = False`) take such a gradient as a dense one.
+
     Args:
         model_params: the tensors to train: an iterable of them (named "0", "1", ... in the state), a mapping from
             names, a Layer or list of Layers to walk for their parameters, or a list of groups: dicts with any of these
@@ -43,12 +48,16 @@ class Optimizer(Saved):
         weight_decay: >= 0; acts if positive.
         decoupled_wd: shrink the weights by `lr * weight_decay` of themselves before the rule's own update; False adds
             `weight_decay * w` to the gradient instead.
+        maximize: climb instead: the gradient counts with the opposite sign.
+        groups: settings by name pattern, for parameters whose full name fits (`fnmatch`: * is any text). The first
+            pattern that fits counts; a key may be a tuple of patterns. No decay on biases and norms:
+            `AdamW(model, 1e-3, groups={("*.b", "*.gamma", "*.beta"): {"weight_decay": 0}})`.
         settings: those of the rule, as named in its `settings`.
 
     Raises:
         TypeError: something is not a tensor, or a setting is missing or of another type.
         ValueError: a setting is unknown or out of range; there are no parameters, one is given twice, two share a
-            name, one was computed from others, or its dtype is not a real floating one.
+            name, one was computed from others, or its dtype is not a real floating one; a pattern fits no parameter.
 
     Attributes:
         groups: the groups, at least one.
@@ -65,12 +74,24 @@ class Optimizer(Saved):
     blocks: ClassVar[bool] = True
     """Whether `update` sees flat blocks; False: whole arrays in their own shapes."""
 
+    own_decay: ClassVar[bool] = False
+    """Whether `update` applies `s.weight_decay` by itself."""
+
     def __init__(
-        self, model_params: Params, lr: float, *, weight_decay: float = 0.0, decoupled_wd: bool = True, **settings: Any
+        self,
+        model_params: Params,
+        lr: float,
+        *,
+        weight_decay: float = 0.0,
+        decoupled_wd: bool = True,
+        maximize: bool = False,
+        groups: Mapping[Any, Mapping[str, Any]] | None = None,
+        **settings: Any,
     ) -> None:
         if self.blocks and isinstance(self.slots, Mapping):
             raise TypeError(f"{type(self).__name__}: slots of other shapes need whole arrays; set blocks = False")
-        given = {"lr": lr, "weight_decay": weight_decay, "decoupled_wd": decoupled_wd, **settings}
+        common = {"lr": lr, "weight_decay": weight_decay, "decoupled_wd": decoupled_wd, "maximize": maximize}
+        given = {**common, **settings}
         self._defaults = self._checked(given)
         if missing := [name for name in self.settings if name not in given]:
             raise TypeError(f"{type(self).__name__}: missing the setting {', '.join(missing)}")
@@ -81,12 +102,15 @@ class Optimizer(Saved):
         if not isinstance(model_params, Composite | Mapping | Tensor):
             model_params = list(model_params)
         if isinstance(model_params, list) and model_params and all(isinstance(p, Mapping) for p in model_params):
+            if groups:
+                raise ValueError(f"{type(self).__name__}: given a list of groups and patterns; give one of them")
             for group in model_params:
                 if "params" not in group:
                     raise ValueError(f"{type(self).__name__}: given a group without 'params'; it has {list(group)}")
-                self._add_group(**group)
+                self.add_group(**group)
         else:
-            self._add_group(model_params)
+            for params, own in self._by_pattern(model_params, groups or {}):
+                self.add_group(params, **own)
         if not self._entries:
             raise ValueError(
                 f"{type(self).__name__}: given no parameters; give tensors, or a model that has some (a generator "
@@ -108,7 +132,7 @@ class Optimizer(Saved):
 
     def slots_for(self, s: Mapping[str, Any]) -> Mapping[str, Callable[[Shape], Shape]]:
         """The slots that these settings need, and their shapes; a rule may need fewer for some settings."""
-        return self.slots if isinstance(self.slots, Mapping) else dict.fromkeys(self.slots, _same)
+        return self.slots if isinstance(self.slots, Mapping) else like_parameter(*self.slots)
 
     # ---- what a user calls
 
@@ -128,26 +152,58 @@ class Optimizer(Saved):
 
     def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
-        live = [e for e in self._entries if e.tensor.grad is not None]
-        if self._plan is None or not self._plan.holds(live):
-            self._prepare(live)
-            self._plan = Plan(live, lambda e: self.slots_for(e.group.settings), self.blocks)
-        with np.errstate(
-            all="ignore"
-        ):  # a gradient that is not finite shows in the weights; anomaly mode finds its origin
-            for batch in self._plan.batches:
-                s = SimpleNamespace(**batch.group.settings, t=batch.entries[0].t + 1)
-                decay = s.weight_decay > 0
-                for w, g, *slots in batch:
-                    if decay and s.decoupled_wd:
-                        w *= 1 - s.lr * s.weight_decay
-                    elif decay:
-                        g = g + s.weight_decay * w
-                    self.update(s, w, g, *slots)
-                    if s.t % FLUSH == 0:
-                        for slot in slots:
-                            slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
-                batch.finish()
+        live = []
+        for e in self._entries:
+            sparse = e.tensor.sparse_grad if self.blocks else None
+            e.g = e.tensor.grad if sparse is None else sparse
+            if e.g is not None:
+                live.append(e)
+        try:
+            if self._plan is None or not self._plan.holds(live):
+                self._prepare(live)
+                self._plan = Plan(live, lambda e: self.slots_for(e.group.settings), self.blocks)
+            # A gradient that is not finite shows in the weights; the anomaly mode finds its origin.
+            with np.errstate(all="ignore"):
+                self._plan.apply(self._update_of)
+        finally:
+            for e in live:
+                e.g = None
+        for e in live:
+            e.t += 1
+            e.tensor.touch()
+
+    def add_group(self, params: Params, **own: Any) -> None:
+        """Add parameters, with settings of their own where these are given; the others are the common ones.
+
+        Args:
+            params: as `model_params`, except for a list of groups.
+            own: settings that differ.
+
+        Raises:
+            TypeError, ValueError: as at construction; nothing is added then.
+        """
+        where = type(self).__name__
+        named = _named(params, len(self._entries), where)
+        names, seen = {e.name for e in self._entries}, {id(e.tensor) for e in self._entries}
+        for name, t in named.items():
+            if name in names:
+                raise ValueError(f"{where}: two parameters have the name {name!r}; rename one")
+            if id(t) in seen:
+                raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, is given twice; give it once")
+            if not t.is_leaf:
+                raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, was computed; give the leaves")
+            if t.dtype.kind != "f":
+                raise ValueError(f"{where}: parameter {name!r} has dtype {t.dtype}, needed a real floating one")
+            seen.add(id(t))
+        own = self._checked(own)
+        rate = 1.0
+        if "lr" in own and own["lr"] != self.lr:
+            if self.lr == 0:
+                raise ValueError(f"{where}: a group has lr {own['lr']}, which has no proportion to the common lr, 0")
+            rate = own["lr"] / self.lr
+        group = Group(named, self._defaults | own, rate)
+        self.groups.append(group)
+        self._entries += [Entry(name, t, group) for name, t in named.items()]
 
     def zero_grad(self) -> None:
         """Forget all gradients: `.grad` is None afterwards."""
@@ -212,29 +268,40 @@ class Optimizer(Saved):
         """Settings as plain Python values, or an error that names the wrong one."""
         return checked(type(self).__name__, COMMON | dict(self.settings), given)
 
-    def _add_group(self, params: Params, **own: Any) -> None:
+    def _update_of(self, batch: Batch) -> Update:
+        """The rule for one batch, with all that it does not know: its settings, decay, direction."""
+        s = SimpleNamespace(**batch.group.settings, t=batch.entries[0].t + 1)
+        decay = s.weight_decay > 0 and not self.own_decay
+        update = self.update
+
+        def step(w: np.ndarray, g: Any, *slots: np.ndarray) -> None:
+            if s.maximize:
+                g = -g
+            if decay and s.decoupled_wd:
+                w *= 1 - s.lr * s.weight_decay
+            elif decay:
+                g = g + s.weight_decay * w
+            update(s, w, g, *slots)
+            if s.t % FLUSH == 0:
+                for slot in slots:
+                    slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
+
+        return step
+
+    def _by_pattern(self, params: Params, groups: Mapping[Any, Mapping[str, Any]]) -> list[tuple[Params, Any]]:
+        """Parameters and settings: those that fit no pattern first, then each pattern's."""
+        if not groups:
+            return [(params, {})]
         where = type(self).__name__
-        named = _named(params, len(self._entries), where)
-        names, seen = {e.name for e in self._entries}, {id(e.tensor) for e in self._entries}
-        for name, t in named.items():
-            if name in names:
-                raise ValueError(f"{where}: two parameters have the name {name!r}; rename one")
-            if id(t) in seen:
-                raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, is given twice; give it once")
-            if not t.is_leaf:
-                raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, was computed; give the leaves")
-            if t.dtype.kind != "f":
-                raise ValueError(f"{where}: parameter {name!r} has dtype {t.dtype}, needed a real floating one")
-            seen.add(id(t))
-        own = self._checked(own)
-        rate = 1.0
-        if "lr" in own and own["lr"] != self.lr:
-            if self.lr == 0:
-                raise ValueError(f"{where}: a group has lr {own['lr']}, which has no proportion to the common lr, 0")
-            rate = own["lr"] / self.lr
-        group = Group(named, self._defaults | own, rate)
-        self.groups.append(group)
-        self._entries += [Entry(name, t, group) for name, t in named.items()]
+        rest, found = _named(params, 0, where), []
+        for key, own in groups.items():
+            patterns = (key,) if isinstance(key, str) else key
+            fit = {name: t for name, t in rest.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
+            if not fit:
+                raise ValueError(f"{where}: the pattern {key!r} fits none of {', '.join(rest) or 'no parameters'}")
+            rest = {name: t for name, t in rest.items() if name not in fit}
+            found.append((fit, own))
+        return [(rest, {}), *found] if rest else found
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Give every entry its slots, in the parameter's dtype; raise before anything is updated."""
@@ -261,11 +328,12 @@ class Optimizer(Saved):
 # and stays there; processors are many times slower with these. Every so many steps they become zeros.
 FLUSH = 64
 
-COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag}
+COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag, "maximize": flag}
 
 
-def _same(shape: Shape) -> Shape:
-    return shape
+def like_parameter(*slots: str) -> dict[str, Callable[[Shape], Shape]]:
+    """Slots of the parameter's own shape, for `slots_for`."""
+    return dict.fromkeys(slots, lambda shape: shape)
 
 
 def _named(params: Params, start: int, where: str) -> dict[str, Tensor]:

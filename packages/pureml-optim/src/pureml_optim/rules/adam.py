@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..optimizer import Optimizer, Params
-from ..settings import between
+from ..optimizer import Optimizer, Params, like_parameter
+from ..settings import between, flag
 
 
 class Adam(Optimizer):
@@ -17,38 +18,34 @@ class Adam(Optimizer):
     m ← β₁m + (1−β₁)g,  v ← β₂v + (1−β₂)g²,  m̂ = m / (1−β₁ᵗ),  v̂ = v / (1−β₂ᵗ),  w ← w − lr · m̂ / (√v̂ + δ)
 
     Args:
-        model_params: see `Optimizer`; so are `lr`, `weight_decay` and `decoupled_wd`. Decoupled decay, the default,
-            is Loshchilov & Hutter 2019.
+        model_params: see `Optimizer`; so are `lr` and `common`: weight_decay (0), decoupled_wd, maximize, groups.
+            Decoupled decay, the default, is Loshchilov & Hutter 2019.
         beta1: β₁, the memory of the mean of the gradients, 0 <= β₁ < 1.
         beta2: β₂, the memory of the mean of their squares, 0 <= β₂ < 1.
         delta: δ >= 0, outside the root; keeps the division finite (`eps` elsewhere).
+        amsgrad: divide by the root of the largest v so far (Reddi et al. 2018), kept in a third slot.
     """
 
-    settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0)}
-    slots = ("m", "v")
+    settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0), "amsgrad": flag}
+    slots = ("m", "v", "v_max")
 
     def __init__(
         self,
         model_params: Params,
         lr: float,
         *,
-        weight_decay: float = 0.0,
         beta1: float = 0.9,
         beta2: float = 0.999,
         delta: float = 1e-8,
-        decoupled_wd: bool = True,
+        amsgrad: bool = False,
+        **common: Any,
     ) -> None:
-        super().__init__(
-            model_params,
-            lr,
-            weight_decay=weight_decay,
-            decoupled_wd=decoupled_wd,
-            beta1=beta1,
-            beta2=beta2,
-            delta=delta,
-        )
+        super().__init__(model_params, lr, beta1=beta1, beta2=beta2, delta=delta, amsgrad=amsgrad, **common)
 
-    def update(self, s: Any, w: Any, g: Any, m: Any, v: Any) -> None:
+    def slots_for(self, s: Mapping[str, Any]) -> Any:
+        return like_parameter("m", "v", "v_max") if s["amsgrad"] else like_parameter("m", "v")
+
+    def update(self, s: Any, w: Any, g: Any, m: Any, v: Any, v_max: Any = None) -> None:
         # With c = √(1−β₂ᵗ), √v̂ = √v / c, so that  lr · m̂ / (√v̂ + δ) = a · m / (√v + b)  with two plain numbers:
         c = sqrt(1 - s.beta2**s.t)
         a, b = s.lr * c / (1 - s.beta1**s.t), s.delta * c
@@ -59,6 +56,8 @@ class Adam(Optimizer):
         d *= 1 - s.beta2
         v *= s.beta2
         v += d  # v ← β₂v + (1−β₂)g²
+        if s.amsgrad:
+            v = np.maximum(v_max, v, out=v_max)
         np.sqrt(v, out=d)
         d += b
         np.divide(m, d, out=d)
@@ -67,16 +66,11 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay, always, and 1e-2 of it by default (Loshchilov & Hutter 2019)."""
+    """Adam with decoupled weight decay, always, and 1e-2 of it by default (Loshchilov & Hutter 2019).
 
-    def __init__(
-        self,
-        model_params: Params,
-        lr: float,
-        *,
-        weight_decay: float = 1e-2,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        delta: float = 1e-8,
-    ) -> None:
-        super().__init__(model_params, lr, weight_decay=weight_decay, beta1=beta1, beta2=beta2, delta=delta)
+    Args:
+        model_params, lr, settings: as for `Adam`, without `decoupled_wd`.
+    """
+
+    def __init__(self, model_params: Params, lr: float, *, weight_decay: float = 1e-2, **settings: Any) -> None:
+        super().__init__(model_params, lr, weight_decay=weight_decay, decoupled_wd=True, **settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..optimizer import Optimizer, Params
+from ..optimizer import Optimizer, Params, like_parameter
 from ..settings import between, one_of
 
 
@@ -13,7 +13,7 @@ class SGD(Optimizer):
     """w ← w − lr · g; with `beta` > 0 along a velocity v instead of g.
 
     Args:
-        model_params: see `Optimizer`; so are `lr`, `weight_decay` and `decoupled_wd`.
+        model_params: see `Optimizer`; so are `lr` and `common`: weight_decay (0), decoupled_wd, maximize, groups.
         beta: how much of the velocity is kept, 0 <= beta < 1; 0: no momentum, and no memory for it.
         momentum: how the velocity is formed.
             "averaged": v ← βv + (1−β)g, w ← w − lr·v. Steps stay as long as without momentum.
@@ -25,21 +25,12 @@ class SGD(Optimizer):
     slots = ("v",)
 
     def __init__(
-        self,
-        model_params: Params,
-        lr: float,
-        *,
-        beta: float = 0.0,
-        weight_decay: float = 0.0,
-        decoupled_wd: bool = True,
-        momentum: str = "averaged",
+        self, model_params: Params, lr: float, *, beta: float = 0.0, momentum: str = "averaged", **common: Any
     ) -> None:
-        super().__init__(
-            model_params, lr, weight_decay=weight_decay, decoupled_wd=decoupled_wd, beta=beta, momentum=momentum
-        )
+        super().__init__(model_params, lr, beta=beta, momentum=momentum, **common)
 
     def slots_for(self, s: Mapping[str, Any]) -> Any:
-        return super().slots_for(s) if s["beta"] > 0 else {}
+        return like_parameter("v") if s["beta"] > 0 else {}
 
     def update(self, s: Any, w: Any, g: Any, v: Any = None) -> None:
         if s.beta > 0:
