@@ -9,7 +9,23 @@ from .noise import GradientNoise
 from .optimizer import Optimizer
 from .rules.adam import Adam, AdamW
 from .rules.sgd import SGD
-from .schedulers import LRScheduler, StepLR
+from .schedulers import (
+    ConstantLR,
+    CosineAnnealingLR,
+    CosineAnnealingWarmRestarts,
+    ExponentialLR,
+    LambdaLR,
+    LinearLR,
+    LRScheduler,
+    MultiStepLR,
+    NoamLR,
+    OneCycleLR,
+    PolynomialLR,
+    ReduceLROnPlateau,
+    SequentialLR,
+    StepLR,
+    WarmupLR,
+)
 from .settings import between, flag, one_of, whole
 from .statistics import Statistics, watch
 
@@ -22,11 +38,24 @@ __all__ = [
     "Accumulation",
     "Adam",
     "AdamW",
+    "ConstantLR",
+    "CosineAnnealingLR",
+    "CosineAnnealingWarmRestarts",
+    "ExponentialLR",
     "GradientNoise",
     "LRScheduler",
+    "LambdaLR",
+    "LinearLR",
+    "MultiStepLR",
+    "NoamLR",
+    "OneCycleLR",
     "Optimizer",
+    "PolynomialLR",
+    "ReduceLROnPlateau",
+    "SequentialLR",
     "Statistics",
     "StepLR",
+    "WarmupLR",
     "WeightAverage",
     "between",
     "clip_by_global_norm",
