@@ -1,4 +1,4 @@
-"""State archives: one zarr v3 group in one zip file, `.pureml.zip`.
+"""State archives: one zarr v3 group in one zip file, `.pureml.zip`; docs/format.md says what is in it byte by byte.
 
     zarr.json              group; its attributes hold format, version, kind, literals and the manifest
     blocks.0.W/zarr.json   an array named as in the state; awkward names become %0, %1, ... (see the manifest)
@@ -10,34 +10,39 @@ follows from the manifest, so `load` compares the file with what `save` would ha
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 import operator
 import re
-import struct
-import zipfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, TypeAlias, TypeVar
 
 import numpy as np
 from pureml_core.state import State
 
 from .atomic import replacing
-from .layout import DTYPES, MAX_CHUNK, Layout, Part, chunk_shape
+from .container import ArchiveError as ArchiveError
+from .container import Reader, Writer
+from .layout import DTYPES, MAX_CHUNK, OVERHEAD, Layout, Part, chunk_shape
 
 SUFFIX = ".pureml.zip"
 FORMAT, VERSION = "pureml-state", 1
 THREADS = 2
 
+MAX_JSON = 16 << 20  # bytes of the group's zarr.json: a hundred thousand arrays, or a large vocabulary in a literal
+MAX_ARRAY_JSON = 1 << 14
+MAX_DEPTH = 200  # of lists and objects in literals: `encode` makes up to 100 of its 50 levels
+UNASKED, RATIO = 1 << 30, 200  # what may be unpacked unasked: 1 GiB, or 200 times the size of the file
+
+Source: TypeAlias = "str | PathLike[str] | IO[bytes]"
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class ArchiveError(ValueError):
-    """A file is not a sound archive; the message says which file, what is wrong and where."""
 
 
 class MissingArrayError(ArchiveError, KeyError):
@@ -46,20 +51,32 @@ class MissingArrayError(ArchiveError, KeyError):
     __str__ = ValueError.__str__  # KeyError would show the message in quotes
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What an archive holds, by its own account, which fits the file: see `validate`."""
+
+    kind: str
+    literals: dict[str, Any]
+    layouts: dict[str, Layout]  # by the arrays' names
+    compression_level: int
+    version: int
+
+
 def save(state: State, path: str | PathLike[str], *, compression_level: int = 3) -> Path:
     """Write a state to a file, whole or not at all; an existing file is replaced.
 
     Args:
         state: its arrays must be boolean, integer, float or complex, its literals JSON values.
         path: `.pureml.zip` is appended unless it ends so.
-        compression_level: 0 (none) to 9 (smallest).
+        compression_level: 0 (none) to 9 (smallest). Up to 3, parts of large arrays that would hardly shrink, as random
+            floats do, are stored as they are.
 
     Returns:
         The path written, with its suffix.
 
     Raises:
         TypeError: an array or a literal that cannot be stored.
-        ValueError: the compression level is not one.
+        ValueError: the compression level is not one, or the literals and names take more than 16 MiB.
         OSError: the file cannot be written. Whatever is raised, a previous file stays as it was.
 
     >>> import tempfile
@@ -79,34 +96,49 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
         (layouts[name], array, *piece) for name, array in state.arrays.items() for piece in layouts[name].pieces()
     )
 
-    def encoded(task: tuple[Layout, np.ndarray, str, Part]) -> tuple[str, bytes]:
+    def encoded(task: tuple[Layout, np.ndarray, str, Part]) -> tuple[str, list[Any], int]:
         layout, array, entry, part = task
-        return entry, layout.encode(array, part, level)
+        return entry, *layout.encode(array, part, level)
 
-    with replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
-        archive.writestr(_entry("zarr.json"), header)
+    with replacing(target) as file:
+        archive = Writer(file)
+        archive.write("zarr.json", [header])
         for layout in layouts.values():
-            archive.writestr(_entry(f"{layout.path}/zarr.json"), json.dumps(layout.metadata(level)))
-        for entry, data in _threaded(encoded, pieces):
-            archive.writestr(_entry(entry), data)
+            archive.write(f"{layout.path}/zarr.json", [json.dumps(layout.metadata(level)).encode()])
+        for piece in _threaded(encoded, pieces):
+            archive.write(*piece)
+        archive.close()
     return target
 
 
-def load(path: str | PathLike[str]) -> State:
+def load(path: Source, *, max_bytes: int | None = None) -> State:
     """Read the state that `save` wrote under the same path.
+
+    Args:
+        path: of the file, as given to `save`; or an open binary file.
+        max_bytes: what the arrays may take in memory. By default 1 GiB, or 200 times the size of the file if that is
+            more: no file of ordinary numbers shrinks so far, but one that should fill the memory does.
 
     Raises:
         FileNotFoundError: there is no such file.
         ArchiveError: (a ValueError) the file is damaged, was tampered with, or is not a state archive. If an array is
             missing, the error is also a KeyError.
     """
-    target = archive_path(path)
-    with open(target, "rb") as file:
-        try:
-            return _read(file)
-        except (ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError, struct.error) as error:
-            kind = type(error) if isinstance(error, ArchiveError) else ArchiveError
-            raise kind(f"{target}: {error}") from error
+    with opened(path) as archive:
+        contents = checked(archive, max_bytes)
+        arrays = {name: np.empty(at.shape, DTYPES[at.dtype]) for name, at in contents.layouts.items()}
+        fill(archive, contents.layouts, arrays)
+    arrays = {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
+    return State(contents.kind, arrays, contents.literals)
+
+
+def validate(path: Source, *, max_bytes: int | None = None) -> Contents:
+    """Everything that `load` checks before it allocates: all but what is in the chunks.
+
+    Args and errors are those of `load`.
+    """
+    with opened(path) as archive:
+        return checked(archive, max_bytes)
 
 
 def archive_path(path: str | PathLike[str]) -> Path:
@@ -136,12 +168,13 @@ def _path(i: int, name: str) -> str:
     return name if plain and name not in ("zarr.json", "c") and not name.endswith(".") else f"%{i}"
 
 
-def _header(state: State, layouts: dict[str, Layout], level: int) -> str:
+def _header(state: State, layouts: dict[str, Layout], level: int) -> bytes:
     """The group's `zarr.json`."""
     try:
         literals = json.dumps(state.literals, allow_nan=False)
         if not isinstance(state.kind, str) or json.loads(literals) != state.literals:
             raise TypeError("tuples and keys other than strings would come back changed")
+        _check_depth(state.literals)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"state of {state.kind!r}: kind must be a string and literals JSON values, see pureml_core.state.encode; "
@@ -159,13 +192,13 @@ def _header(state: State, layouts: dict[str, Layout], level: int) -> str:
         "literals": state.literals,
         "manifest": manifest,
     }
-    return json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes})
-
-
-def _entry(name: str) -> zipfile.ZipInfo:
-    entry = zipfile.ZipInfo(name)  # dated 1980: equal states make equal files
-    entry.external_attr = 0o644 << 16
-    return entry
+    header = json.dumps({"zarr_format": 3, "node_type": "group", "attributes": attributes}).encode()
+    if len(header) > MAX_JSON:
+        raise ValueError(
+            f"state of {state.kind!r}: names and literals take {len(header)} bytes, more than {MAX_JSON}; "
+            "what is large belongs into arrays"
+        )
+    return header
 
 
 def _threaded(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
@@ -183,71 +216,93 @@ def _threaded(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
 # ---- reading, which trusts nothing
 
 
-def _read(file: IO[bytes]) -> State:
-    with zipfile.ZipFile(file) as archive:
-        if "zarr.json" not in archive.namelist():
-            raise ArchiveError("not a PureML state archive")
-        entries = _checked_entries(archive)
-        attributes = _checked_attributes(archive)
-        layouts = _checked_manifest(attributes["manifest"], len(entries))
-        _check_contents(archive, entries, layouts, attributes["compression_level"])
-
-        arrays = {name: np.empty(layout.shape, DTYPES[layout.dtype]) for name, layout in layouts.items()}
-        pieces = ((name, *piece) for name, layout in layouts.items() for piece in layout.pieces())
-
-        def decode(task: tuple[str, str, Part]) -> None:
-            name, entry, part = task
-            try:
-                layouts[name].decode(archive.read(entry), arrays[name], part)
-            except ValueError as error:
-                raise ArchiveError(f"array {name!r}, chunk {entry!r}: {error}") from error
-
-        for _ in _threaded(decode, pieces):
-            pass
-    arrays = {name: array.astype(array.dtype.newbyteorder("="), copy=False) for name, array in arrays.items()}
-    return State(attributes["kind"], arrays, attributes["literals"])
+@contextlib.contextmanager
+def opened(path: Source) -> Iterator[Reader]:
+    """The zip at a path (or in an open binary file); every ArchiveError names it."""
+    with contextlib.ExitStack() as stack:
+        if isinstance(path, str | PathLike):
+            path = archive_path(path)
+            file: IO[bytes] = stack.enter_context(open(path, "rb"))
+        else:
+            file, path = path, getattr(path, "name", "the archive")
+        try:
+            yield Reader(file)
+        except ArchiveError as error:
+            raise type(error)(f"{path}: {error}") from error
 
 
-def _checked_entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
-    """The zip's entries by name: each once, stored as they are, none inside another."""
-    entries: dict[str, zipfile.ZipInfo] = {}
-    end, last = 0, ""
-    for info in sorted(archive.infolist(), key=lambda info: info.header_offset):
-        name = info.filename
-        if name in entries:
-            raise ArchiveError(f"the entry {name!r} is there twice")
-        if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size or info.flag_bits & 1:
-            raise ArchiveError(f"the entry {name!r} is compressed or encrypted by zip; an archive's entries are not")
-        if info.header_offset < end:
-            raise ArchiveError(f"the entries {last!r} and {name!r} overlap")
-        entries[name] = info
-        end, last = info.header_offset + 30 + len(name.encode()) + info.file_size, name
-    return entries
+def checked(archive: Reader, max_bytes: int | None) -> Contents:
+    """What an archive holds, once all but its chunks has been compared with the manifest."""
+    attributes = _attributes(archive)
+    layouts = _manifest(attributes["manifest"], len(archive.entries))
+    _check_size(sum(math.prod(at.grid) * at.chunk_nbytes for at in layouts.values()), archive.size, max_bytes)
+    level = attributes["compression_level"]
+    expected = {"zarr.json"}
+    for name, layout in layouts.items():
+        entry = f"{layout.path}/zarr.json"
+        expected.add(entry)
+        if entry not in archive.entries:
+            raise MissingArrayError(f"array {name!r} is missing: there is no entry {entry!r}")
+        if _json(archive, entry, MAX_ARRAY_JSON) != layout.metadata(level):
+            raise ArchiveError(f"array {name!r}: {entry!r} contradicts the manifest")
+        for chunk, _ in layout.pieces():
+            expected.add(chunk)
+            if chunk not in archive.entries:
+                raise ArchiveError(f"array {name!r}: the chunk {chunk!r} is missing")
+            if archive.entries[chunk].size > layout.chunk_nbytes + OVERHEAD:
+                raise ArchiveError(f"array {name!r}: the chunk {chunk!r} is larger than what it holds")
+    if unexpected := archive.entries.keys() - expected:
+        raise ArchiveError(f"the entry {min(unexpected)!r} does not belong to any array")
+    return Contents(attributes["kind"], attributes["literals"], layouts, level, VERSION)
 
 
-def _checked_attributes(archive: zipfile.ZipFile) -> dict[str, Any]:
-    group = _json(archive, "zarr.json")
+def fill(archive: Reader, layouts: dict[str, Layout], arrays: dict[str, np.ndarray]) -> None:
+    """Read the chunks of these layouts into the arrays of the same names.
+
+    Raises:
+        ArchiveError: naming the chunk that is damaged.
+    """
+
+    def decode(task: tuple[str, str, Part]) -> None:
+        name, entry, part = task
+        try:
+            layouts[name].decode(archive.read(entry, check=False), arrays[name], part)
+        except ArchiveError as error:
+            raise ArchiveError(f"array {name!r}, chunk {entry!r}: {error}") from error
+
+    for _ in _threaded(decode, ((name, *piece) for name, layout in layouts.items() for piece in layout.pieces())):
+        pass
+
+
+def _attributes(archive: Reader) -> dict[str, Any]:
+    if "zarr.json" not in archive.entries:
+        raise ArchiveError("not a PureML state archive")
+    group = _json(archive, "zarr.json", MAX_JSON)
     attributes = group.get("attributes") if isinstance(group, dict) else None
     if not isinstance(attributes, dict) or attributes.get("format") != FORMAT:
         raise ArchiveError("not a PureML state archive")
     if attributes.get("version") != VERSION:
         raise ArchiveError(
-            f"its format is version {attributes.get('version')!r}, this pureml-io reads {VERSION}; "
+            f"its format is version {attributes.get('version')!r:.80}, this pureml-io reads {VERSION}; "
             "upgrade pureml-io, or save again with the version that reads both"
         )
     types = {"kind": str, "literals": dict, "manifest": dict, "compression_level": int}
     for key, kind in types.items():
         if type(attributes.get(key)) is not kind:
             raise ArchiveError(f"the attribute {key!r} is {attributes.get(key)!r:.80}, needed a JSON {kind.__name__}")
+    try:
+        _check_depth(attributes["literals"])
+    except ValueError as error:
+        raise ArchiveError(f"the attribute 'literals': {error}") from error
     return attributes
 
 
-def _checked_manifest(manifest: dict[str, Any], n_entries: int) -> dict[str, Layout]:
-    """The layouts that a manifest describes, none of them larger than so many entries can fill."""
+def _manifest(manifest: dict[str, Any], n_entries: int) -> dict[str, Layout]:
+    """The layouts that a manifest describes, of no more chunks than there are entries."""
     layouts = {}
     n_chunks = 0
     for i, (name, given) in enumerate(manifest.items()):
-        what = f"the manifest gives array {name!r}"
+        what = f"the manifest gives array {name!r:.300}"
         if not isinstance(given, dict) or given.keys() != {"path", "dtype", "shape", "chunks"}:
             raise ArchiveError(f"{what} as {given!r:.80}, needed its path, dtype, shape and chunks")
         if given["path"] != _path(i, name):
@@ -255,14 +310,12 @@ def _checked_manifest(manifest: dict[str, Any], n_entries: int) -> dict[str, Lay
         if given["dtype"] not in list(DTYPES):
             raise ArchiveError(f"{what} the dtype {given['dtype']!r:.80}, needed one of {', '.join(DTYPES)}")
         shape, chunks = _sizes(given["shape"], 0), _sizes(given["chunks"], 1)
-        if shape is None or chunks is None or len(shape) != len(chunks):
+        if shape is None or chunks is None or len(shape) != len(chunks) or any(map(_longer, chunks, shape)):
             raise ArchiveError(f"{what} the shape {given['shape']!r:.80} in chunks of {given['chunks']!r:.80}")
         layout = Layout(given["path"], given["dtype"], shape, chunks)
         if layout.chunk_nbytes > MAX_CHUNK:
             raise ArchiveError(f"{what} chunks of {layout.chunk_nbytes} bytes, more than {MAX_CHUNK}")
-        count = 1
-        for n in layout.grid:
-            count *= n
+        count = math.prod(layout.grid)
         n_chunks += count
         if n_chunks > n_entries:
             raise ArchiveError(
@@ -273,34 +326,36 @@ def _checked_manifest(manifest: dict[str, Any], n_entries: int) -> dict[str, Lay
 
 
 def _sizes(given: Any, least: int) -> tuple[int, ...] | None:
+    """A shape, if it is one that NumPy can make: even an empty array must not have too long axes."""
     if not isinstance(given, list) or len(given) > 32 or any(type(n) is not int or n < least for n in given):
         return None
-    return tuple(given)
+    return tuple(given) if math.prod(max(n, 1) for n in given) < 1 << 58 else None
 
 
-def _check_contents(
-    archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], layouts: dict[str, Layout], level: int
-) -> None:
-    """Is every entry there that the manifest implies, of a possible size, and no other?"""
-    expected = {"zarr.json"}
-    for name, layout in layouts.items():
-        entry = f"{layout.path}/zarr.json"
-        expected.add(entry)
-        if entry not in entries:
-            raise MissingArrayError(f"array {name!r} is missing: there is no entry {entry!r}")
-        if _json(archive, entry) != layout.metadata(level):
-            raise ArchiveError(f"array {name!r}: {entry!r} contradicts the manifest")
-        for chunk, _ in layout.pieces():
-            expected.add(chunk)
-            if chunk not in entries:
-                raise ArchiveError(f"array {name!r}: the chunk {chunk!r} is missing")
-            if entries[chunk].file_size > layout.chunk_nbytes + 20:  # the headers of Blosc and crc32c
-                raise ArchiveError(f"array {name!r}: the chunk {chunk!r} is larger than what it holds")
-    if unexpected := entries.keys() - expected:
-        raise ArchiveError(f"the entry {min(unexpected)!r} does not belong to any array")
+def _longer(chunk: int, axis: int) -> bool:
+    return chunk > max(axis, 1)
 
 
-def _json(archive: zipfile.ZipFile, entry: str) -> Any:
+def _check_size(needed: int, size: int, max_bytes: int | None) -> None:
+    allowed = max(UNASKED, RATIO * size) if max_bytes is None else max_bytes
+    if needed > allowed:
+        raise ArchiveError(
+            f"the arrays in its {size} bytes would unpack to {needed}, more than the {allowed} allowed; "
+            f"if you trust it, give max_bytes={needed}"
+        )
+
+
+def _check_depth(tree: Any) -> None:
+    level = [tree]
+    for _ in range(MAX_DEPTH):
+        inside = [x for node in level for x in (node.values() if isinstance(node, dict) else node)]
+        level = [x for x in inside if isinstance(x, dict | list)]
+        if not level:
+            return
+    raise ValueError(f"nested deeper than {MAX_DEPTH}")
+
+
+def _json(archive: Reader, entry: str, limit: int) -> Any:
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(found := dict(pairs)) != len(pairs):
             raise ArchiveError(f"{entry!r} has the same key twice")
@@ -309,4 +364,11 @@ def _json(archive: zipfile.ZipFile, entry: str) -> Any:
     def finite(constant: str) -> Any:
         raise ArchiveError(f"{entry!r} holds {constant}, which is not JSON")
 
-    return json.loads(archive.read(entry), object_pairs_hook=once, parse_constant=finite)
+    if archive.entries[entry].size > limit:
+        raise ArchiveError(f"{entry!r} has {archive.entries[entry].size} bytes, more than {limit}")
+    try:
+        return json.loads(bytes(archive.read(entry)), object_pairs_hook=once, parse_constant=finite)
+    except ArchiveError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise ArchiveError(f"{entry!r} is not JSON: {error}") from error

@@ -1,7 +1,7 @@
 """How one array lies in an archive: its zarr v3 metadata, its grid of chunks, and the bytes of a chunk.
 
 A chunk is little-endian C order, then Blosc (zstd, bits shuffled), then a crc32c of all that. Chunks at the edge are
-padded with zeros to full size, as zarr wants it.
+padded with zeros to full size, as zarr wants it. What hardly shrinks is only wrapped by Blosc, not packed.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ import numpy as np
 from numcodecs import blosc  # type: ignore[import-untyped]
 from numcodecs.checksum32 import CRC32C  # type: ignore[import-untyped]
 
+from .container import ArchiveError, checksum
+
 DTYPES = {
     name: np.dtype(name).newbyteorder("<")
     for name in (
@@ -24,8 +26,15 @@ DTYPES = {
         *("float16", "float32", "float64", "complex64", "complex128"),
     )
 }
-CHUNK = 4 << 20  # bytes that a chunk is cut to: enough of them to keep two threads busy, few enough to list
+CHUNK = 2 << 20  # bytes that a chunk is cut to: enough of them to keep two threads busy, few enough to list
 MAX_CHUNK = 64 << 20  # bytes that a chunk may claim
+BLOSC = struct.Struct("<4B3I")  # its header: version, version of the codec, flags, item size, and three sizes in bytes
+COPIED = 4 << 5 | 2 << 3 | 2  # flags: zstd, blocks whole, not packed at all
+OVERHEAD = BLOSC.size + 4  # with the crc32c: what a chunk that does not shrink grows by
+
+TRIED = 3  # up to this compression level a chunk is packed only if a sample of it shrinks
+SAMPLE = 1 << 16  # bytes
+WORTH = 0.8  # Random float32 mantissas leave 0.83 at best and are slow to pack.
 
 Part = tuple[Any, ...]  # slices and an ellipsis, which makes a part of a 0-d array a view of it too
 
@@ -75,45 +84,62 @@ class Layout:
             name = "/".join([self.path, "c", *map(str, index)])
             yield name, (*(slice(i * c, (i + 1) * c) for i, c in zip(index, self.chunks, strict=True)), ...)
 
-    def encode(self, array: np.ndarray, part: Part, level: int) -> bytes:
-        """The stored bytes of one part of the array."""
+    def encode(self, array: np.ndarray, part: Part, level: int) -> tuple[list[Any], int]:
+        """The stored bytes of one part of the array, in pieces, and their CRC-32."""
         piece = array[part]
         if piece.shape != self.chunks:
             padded = np.zeros(self.chunks, DTYPES[self.dtype])
             padded[tuple(slice(n) for n in piece.shape)] = piece
             piece = padded
-        raw = np.ascontiguousarray(piece, DTYPES[self.dtype])
-        packed = blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)
-        return bytes(packed) + struct.pack("<I", CRC32C.checksum(packed))
+        raw = np.ascontiguousarray(piece, DTYPES[self.dtype]).reshape(-1)
+        first = not any(s.start for s in part[:-1])  # so that small arrays are packed for the least gain
+        if level and (first or level > TRIED or _worth(raw, level)):
+            pieces = [blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)]
+        else:
+            sizes = raw.nbytes, min(raw.nbytes, 1 << 14), BLOSC.size + raw.nbytes
+            pieces = [BLOSC.pack(2, 1, COPIED, raw.itemsize, *sizes), raw.view(np.uint8)]
+        crc = 0
+        for data in pieces:
+            crc = CRC32C.checksum(data, crc)
+        pieces.append(struct.pack("<I", crc))
+        return pieces, checksum(pieces)
 
-    def decode(self, stored: bytes, array: np.ndarray, part: Part) -> None:
+    def decode(self, stored: memoryview, array: np.ndarray, part: Part) -> None:
         """Write stored bytes into their part of the array.
 
         Raises:
-            ValueError: the bytes are damaged, or do not unpack to exactly one chunk.
+            ArchiveError: the bytes are damaged, or do not unpack to exactly one chunk.
         """
-        packed, checksum = np.frombuffer(stored, np.uint8)[:-4], stored[-4:]
-        if len(packed) < 16 or struct.pack("<I", CRC32C.checksum(packed)) != checksum:
-            raise ValueError("its checksum is wrong: the data are damaged")
-        # Blosc believes its header, so the header has to be right: version, flags, and three sizes.
-        version, _, flags, itemsize, nbytes, _, packed_nbytes = struct.unpack("<BBBBIII", stored[:16])
-        zstd_or_copied = flags >> 5 == 4 or bool(flags & 2)
-        if version != 2 or not zstd_or_copied or itemsize != DTYPES[self.dtype].itemsize:
-            raise ValueError("it was not packed by Blosc with zstd")
+        packed, crc = np.frombuffer(stored, np.uint8)[:-4], stored[-4:]
+        if len(packed) < BLOSC.size or struct.pack("<I", CRC32C.checksum(packed)) != crc:
+            raise ArchiveError("its checksum is wrong: the data are damaged")
+        # Blosc believes its header, so the header has to be right.
+        version, _, flags, itemsize, nbytes, _, packed_nbytes = BLOSC.unpack_from(stored)
+        if version != 2 or flags >> 5 != COPIED >> 5 or itemsize != DTYPES[self.dtype].itemsize:
+            raise ArchiveError("it was not packed by Blosc with zstd")
         if nbytes != self.chunk_nbytes or packed_nbytes != len(packed):
-            raise ValueError(f"it claims {nbytes} bytes packed into {packed_nbytes}, needed {self.chunk_nbytes} "
-                             f"packed into {len(packed)}")  # fmt: skip
+            raise ArchiveError(f"it claims {nbytes} bytes packed into {packed_nbytes}, needed {self.chunk_nbytes} "
+                               f"packed into {len(packed)}")  # fmt: skip
         target = array[part]
         whole = target.shape == self.chunks and target.flags.c_contiguous
         chunk = target if whole else np.empty(self.chunks, DTYPES[self.dtype])
         try:
             blosc.decompress(packed, chunk.reshape(-1).view(np.uint8))
         except RuntimeError as error:
-            raise ValueError(f"it cannot be unpacked: {error}") from error
+            raise ArchiveError(f"it cannot be unpacked: {error}") from error
         if chunk.dtype == bool and chunk.view(np.uint8).max() > 1:
-            raise ValueError("it holds booleans that are neither true nor false")
+            raise ArchiveError("it holds booleans that are neither true nor false")
         if not whole:
             target[...] = chunk[tuple(slice(n) for n in target.shape)]
+
+
+def _worth(raw: np.ndarray, level: int) -> bool:
+    """Whether packing pays: does a sample from four places of a chunk shrink enough?"""
+    n = SAMPLE // 4 // raw.itemsize
+    if len(raw) <= 4 * n:
+        return True
+    sample = np.concatenate([raw[at : at + n] for at in range(0, len(raw) - n + 1, (len(raw) - n) // 3)])
+    return len(blosc.compress(sample, b"zstd", level, blosc.BITSHUFFLE, 0)) < WORTH * sample.nbytes
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
