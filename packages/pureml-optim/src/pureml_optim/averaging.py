@@ -10,7 +10,7 @@ import numpy as np
 from pureml_core import Buffer, Saved, State, Tensor
 from pureml_core.state import StateMismatch, collect, restore_tensors
 
-from .blocks import BLOCK
+from .blocks import blocks
 from .gradients import tensors
 from .optimizer import Optimizer, Params
 from .saved_literals import read_literals
@@ -220,8 +220,7 @@ class SWA(WeightAverage):
 def _approach(average: np.ndarray, w: np.ndarray, share: float) -> None:
     """average += share · (w − average), in place, block by block: differences stay in the processor's cache."""
     flat, new = average.reshape(-1), w.reshape(-1)  # an average is contiguous: its view
-    for at in range(0, flat.size, BLOCK):
-        here = slice(at, at + BLOCK)
+    for here in blocks(flat.size):
         flat[here] += share * (new[here] - flat[here])
 
 

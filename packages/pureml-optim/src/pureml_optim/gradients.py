@@ -8,8 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 from pureml_core import Tensor
 
-from .blocks import BLOCK
+from .blocks import blocks
 from .optimizer import Optimizer, Params, _named
+
+UNTHREADED = 8192  # OpenBLAS starts threads for products of vectors over 10,000, which takes longer than the product
 
 
 def tensors(params: Params | Optimizer, where: str) -> dict[str, Tensor]:
@@ -57,8 +59,8 @@ def norm(a: np.ndarray, norm_type: float = 2.0) -> float:
     if norm_type == math.inf:
         return max(float(a.max(initial=0)), -float(a.min(initial=0)))
     flat, total = a.ravel(order="K"), 0.0
-    for at in range(0, flat.size, BLOCK):
-        block = flat[at : at + BLOCK].astype(np.float64, copy=False)
+    for here in blocks(flat.size, UNTHREADED):
+        block = flat[here].astype(np.float64, copy=False)
         total += float(np.dot(block, block))
     return math.sqrt(total)
 
