@@ -1,7 +1,7 @@
 """Blocks: how parameters of any size and layout become the flat, cache-sized arrays that a rule sees.
 
-An update is a dozen passes over a few arrays. On whole arrays each pass goes through main memory; on a block of some
-16,000 to 32,000 elements all passes but the first stay in the processor's cache. The other end is a model of many
+An update is a dozen passes over a few arrays. On whole arrays each pass goes through main memory; on a block of up to
+65,536 elements all passes but the first stay in the processor's cache. The other end is a model of many
 small tensors, where a dozen calls for each cost more than the arithmetic: those are copied side by side into one block,
 updated together, and copied back. Of a table with a row-sparse gradient only the touched rows are copied. And a large
 model's blocks are shared out to threads: no two of them overlap.
@@ -19,8 +19,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from pureml_core import RowSparse, Tensor, parallel
 
-BLOCK = 32_768  # elements in a block, at most; four float32 arrays of it are half a megabyte
-SMALL = BLOCK // 4  # up to here copying into a common block is cheaper than calls of one's own
+BLOCK = 65_536  # elements in a block, at most; four float32 arrays of it are a megabyte
+SMALL = BLOCK // 8  # up to here copying into a common block is cheaper than calls of one's own
 THREADED = 1 << 20  # elements that are worth a second thread: starting its work takes 0.1 ms
 
 Update: TypeAlias = Callable[..., None]  # (w, g, *slots), in place
