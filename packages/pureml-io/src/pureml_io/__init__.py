@@ -2,8 +2,42 @@
 
 from importlib.metadata import version as _version
 
-from .archive import ArchiveError, MissingArrayError, archive_path, load, save
+from .archive import ArchiveError, Contents, MissingArrayError, archive_path, load, save, validate
+from .exchange import (
+    ExportError,
+    arrays_of,
+    from_torch_state_dict,
+    load_npz,
+    load_safetensors,
+    load_ym_pure_ml,
+    restore_arrays,
+    restore_ym_pure_ml,
+    save_npz,
+    save_onnx,
+    save_safetensors,
+    to_torch_state_dict,
+)
 
 __version__ = _version("pureml-io")
 
-__all__ = ["ArchiveError", "MissingArrayError", "archive_path", "load", "save"]
+__all__ = [
+    "ArchiveError",
+    "Contents",
+    "ExportError",
+    "MissingArrayError",
+    "archive_path",
+    "arrays_of",
+    "from_torch_state_dict",
+    "load",
+    "load_npz",
+    "load_safetensors",
+    "load_ym_pure_ml",
+    "restore_arrays",
+    "restore_ym_pure_ml",
+    "save",
+    "save_npz",
+    "save_onnx",
+    "save_safetensors",
+    "to_torch_state_dict",
+    "validate",
+]
