@@ -144,6 +144,7 @@ def changed(arrays=None, literals=None, drop=()):
     [
         (lambda: State("pureml_optim.EMA/1"), "needed 'pureml_optim.Accumulation/1'"),
         (lambda: changed(literals={"count": 3}), "'count' is 3, needed less than every, 3"),
+        (lambda: changed(literals={"count": 0}), "unexpected 'rows.E'"),
         (lambda: changed(literals={"count": -1}), "count: given -1"),
         (lambda: changed(literals={"every": "3"}), "every: given '3'"),
         (lambda: changed(literals={"more": 3}), "unexpected 'more'"),

@@ -119,10 +119,11 @@ class Accumulation(Saved):
             problems.append(f"'count' is {count}, needed less than every, {every}")
             count = 0
         named = self._tensors()
-        known = {f"{part}.{name}" for name in named for part in ("grad", "rows", "values")}
+        gathered = named if count else {}
+        known = {f"{part}.{name}" for name in gathered for part in ("grad", "rows", "values")}
         problems += [f"unexpected {name!r}" for name in state.arrays if name not in known]
         found: dict[str, Any] = {}
-        for name, t in named.items():
+        for name, t in gathered.items():
             try:
                 found[name] = _read(name, t, state.arrays)
             except ValueError as problem:

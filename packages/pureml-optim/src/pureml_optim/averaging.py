@@ -20,7 +20,7 @@ from .settings import Check, between, flag, kind_of, whole
 class WeightAverage(Saved):
     """A running average of weights; a subclass says what share the newest ones have in it.
 
-    The first `update()` takes the weights as they are, every later one ā ← ā + share · (w − ā).
+    The first `update()` takes the weights as they are, as in PyTorch; every later one ā ← ā + share · (w − ā).
 
     Only parameters are averaged. Buffers (BatchNorm's running statistics) belong to the trained weights, and are wrong
     for their average: at the end of training `copy_to()` the model, or before it a `copy.deepcopy` of the model, and
