@@ -197,9 +197,9 @@ class LRScheduler(Saved):
             self.optim.lr = self.base_lr
         else:
             lr, momentum = self.compute_lr(step), self.compute_momentum(step)
-            self.optim.lr = lr
             if momentum is not None:
                 set_momentum(self.optim, momentum)
+            self.optim.lr = lr
         self.optim.initial_lr = self.base_lr
 
     def _rates(self, steps: int) -> list[float]:

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from ..optimizer import Optimizer
 
 NAMES = ("momentum", "beta1", "beta")  # RMSProp's `beta` is none, hence last; SGD's `momentum` is a word
 
 
-def momentum_name(settings: Mapping[str, Any], where: str) -> str:
-    """Which of a group's settings is its momentum: a number, and in use.
+def momentum_names(optim: Optimizer) -> list[str]:
+    """For every group, which of its settings is its momentum: a number, and in use.
 
     Raises:
-        ValueError: it has none, or none in use: its slots would be missing.
+        ValueError: a group has none, or one of 0: its rule would have no slots for it.
     """
-    for name in NAMES:
-        if isinstance(settings.get(name), float):
-            if settings[name] == 0:
-                raise ValueError(f"{where}: the optimizer has {name}=0; give it a momentum > 0 to be cycled")
-            return name
-    raise ValueError(f"{where}: the optimizer has none of {', '.join(NAMES)}, so no momentum that could be cycled")
+    names = []
+    for group in optim.groups:
+        name = next((name for name in NAMES if isinstance(group.settings.get(name), float)), None)
+        if not name or group.settings[name] == 0:
+            given = f"{name}=0" if name else f"none of {', '.join(NAMES)}"
+            raise ValueError(f"{type(optim).__name__}: has {given}, needed a momentum > 0 that can be cycled")
+        names.append(name)
+    return names
 
 
 def set_momentum(optim: Optimizer, value: float) -> None:
     """Set the momentum of every group."""
-    names = [momentum_name(group.settings, "set_momentum") for group in optim.groups]
-    for group, name in zip(optim.groups, names, strict=True):
+    for group, name in zip(optim.groups, momentum_names(optim), strict=True):
         group.settings[name] = value

@@ -10,7 +10,7 @@ from ..optimizer import Optimizer
 from ..settings import between, flag, one_of, whole
 from .base import LRScheduler
 from .checks import positive
-from .momentum import momentum_name
+from .momentum import momentum_names
 
 
 class OneCycleLR(LRScheduler):
@@ -90,8 +90,7 @@ class OneCycleLR(LRScheduler):
                 f"OneCycleLR: pct_start: given {self.pct_start}, needed <= 0.5 with three_phase, down as long as up"
             )
         if self.cycle_momentum:
-            for group in self.optim.groups:
-                momentum_name(group.settings, "OneCycleLR: cycle_momentum")
+            momentum_names(self.optim)
 
     def compute_lr(self, step: int) -> float:
         first = self.max_lr / self.div_factor
