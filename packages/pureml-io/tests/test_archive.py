@@ -315,6 +315,7 @@ LIES = {
     "huge shape": (manifest_lie("blocks.0.b", shape=[HUGE]), "chunks are missing"),
     "huge chunk": (manifest_lie("blocks.0.b", shape=[HUGE], chunks=[HUGE]), "more than"),
     "huge empty": (manifest_lie("blocks.0.b", shape=[0, HUGE, HUGE], chunks=[1, 1, 1]), "the shape"),
+    "empty and long": (manifest_lie("blocks.0.b", shape=[0, 2**50], chunks=[1, 1]), "contradicts"),
     "negative": (manifest_lie("blocks.0.b", shape=[-1]), "the shape"),
     "float shape": (manifest_lie("blocks.0.b", shape=[10.0]), "the shape"),
     "bool shape": (manifest_lie("blocks.0.b", shape=[True]), "the shape"),

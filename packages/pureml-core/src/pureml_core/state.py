@@ -275,10 +275,12 @@ class Saved:
         Raises:
             ImportError: no installed package stores states.
         """
-        return _store().save(self.state(), path, **settings)
+        return Saved.write_state(self.state(), path, **settings)
 
     def load_state(self, path: str | PathLike[str], *, strict: bool = True) -> Self:
         """Take the state that `save_state` wrote to `path`, all or nothing; returns the object itself.
+
+        `restore(read_state(path), strict=False)` returns what was skipped.
 
         Raises:
             FileNotFoundError: there is no such file.
@@ -287,6 +289,11 @@ class Saved:
         """
         self.restore(Saved.read_state(path), strict=strict)  # type: ignore[attr-defined]
         return self
+
+    @staticmethod
+    def write_state(state: State, path: str | PathLike[str], **settings: Any) -> Any:
+        """Write a State to a file, as `save_state` does."""
+        return _store().save(state, path, **settings)
 
     @staticmethod
     def read_state(path: str | PathLike[str]) -> State:

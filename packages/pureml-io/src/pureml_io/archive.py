@@ -34,6 +34,8 @@ from .layout import DTYPES, MAX_CHUNK, OVERHEAD, Layout, Part, chunk_shape
 SUFFIX = ".pureml.zip"
 FORMAT, VERSION = "pureml-state", 1
 THREADS = 2
+EAGER = 8 << 20  # The first bytes of a state are packed for any gain, which takes no time to speak of;
+SAMPLED = 3  # up to this level the rest is packed only where it pays.
 
 MAX_JSON = 16 << 20  # bytes of the group's zarr.json: a hundred thousand arrays, or a large vocabulary in a literal
 MAX_ARRAY_JSON = 1 << 14
@@ -68,8 +70,8 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
     Args:
         state: its arrays must be boolean, integer, float or complex, its literals JSON values.
         path: `.pureml.zip` is appended unless it ends so.
-        compression_level: 0 (none) to 9 (smallest). Up to 3, parts of large arrays that would hardly shrink, as random
-            floats do, are stored as they are.
+        compression_level: 0 (none) to 9 (smallest). Up to 3, all but the first 8 MiB is stored as it is where it would
+            hardly shrink, as random floats do.
 
     Returns:
         The path written, with its suffix.
@@ -92,20 +94,24 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
         raise ValueError(f"given compression_level {compression_level!r}, needed 0 to 9")
     layouts = {name: _layout(i, name, array) for i, (name, array) in enumerate(state.arrays.items())}
     header = _header(state, layouts, level)
-    pieces = (
-        (layouts[name], array, *piece) for name, array in state.arrays.items() for piece in layouts[name].pieces()
-    )
 
-    def encoded(task: tuple[Layout, np.ndarray, str, Part]) -> tuple[str, list[Any], int]:
-        layout, array, entry, part = task
-        return entry, *layout.encode(array, part, level)
+    def pieces() -> Iterator[tuple[str, str, Part, bool]]:
+        begun = 0
+        for name, layout in layouts.items():
+            for entry, part in layout.pieces():
+                yield name, entry, part, level <= SAMPLED and begun >= EAGER
+                begun += layout.chunk_nbytes
+
+    def encoded(task: tuple[str, str, Part, bool]) -> tuple[str, list[Any], int]:
+        name, entry, part, sample = task
+        return entry, *layouts[name].encode(state.arrays[name], part, level, sample=sample)
 
     with replacing(target) as file:
         archive = Writer(file)
         archive.write("zarr.json", [header])
         for layout in layouts.values():
             archive.write(f"{layout.path}/zarr.json", [json.dumps(layout.metadata(level)).encode()])
-        for piece in _threaded(encoded, pieces):
+        for piece in _threaded(encoded, pieces()):
             archive.write(*piece)
         archive.close()
     return target

@@ -32,8 +32,7 @@ BLOSC = struct.Struct("<4B3I")  # its header: version, version of the codec, fla
 COPIED = 4 << 5 | 2 << 3 | 2  # flags: zstd, blocks whole, not packed at all
 OVERHEAD = BLOSC.size + 4  # with the crc32c: what a chunk that does not shrink grows by
 
-TRIED = 3  # up to this compression level a chunk is packed only if a sample of it shrinks
-SAMPLE = 1 << 16  # bytes
+SAMPLE = 1 << 14  # bytes
 WORTH = 0.8  # Random float32 mantissas leave 0.83 at best and are slow to pack.
 
 Part = tuple[Any, ...]  # slices and an ellipsis, which makes a part of a 0-d array a view of it too
@@ -80,20 +79,24 @@ class Layout:
 
     def pieces(self) -> Iterator[tuple[str, Part]]:
         """Every chunk: its name in the archive, and which part of the array it holds."""
+        if 0 in self.grid:  # however long the other axes claim to be
+            return
         for index in itertools.product(*map(range, self.grid)):
             name = "/".join([self.path, "c", *map(str, index)])
             yield name, (*(slice(i * c, (i + 1) * c) for i, c in zip(index, self.chunks, strict=True)), ...)
 
-    def encode(self, array: np.ndarray, part: Part, level: int) -> tuple[list[Any], int]:
-        """The stored bytes of one part of the array, in pieces, and their CRC-32."""
+    def encode(self, array: np.ndarray, part: Part, level: int, *, sample: bool) -> tuple[list[Any], int]:
+        """The stored bytes of one part of the array, in pieces, and their CRC-32.
+
+        With `sample`, the part is packed only if a sample of it shrinks well.
+        """
         piece = array[part]
         if piece.shape != self.chunks:
             padded = np.zeros(self.chunks, DTYPES[self.dtype])
             padded[tuple(slice(n) for n in piece.shape)] = piece
             piece = padded
         raw = np.ascontiguousarray(piece, DTYPES[self.dtype]).reshape(-1)
-        first = not any(s.start for s in part[:-1])  # so that small arrays are packed for the least gain
-        if level and (first or level > TRIED or _worth(raw, level)):
+        if level and (not sample or _worth(raw, level)):
             pieces = [blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)]
         else:
             sizes = raw.nbytes, min(raw.nbytes, 1 << 14), BLOSC.size + raw.nbytes

@@ -11,7 +11,7 @@ import numpy as np
 from pureml_core import Saved, State, Tensor, named_tensors, parameters
 
 from .hooks import Handle, Hooks, register
-from .layer_state import restore, state_of
+from .layer_state import parameters_of, restore, restore_parameters, state_of
 from .summary import Summary, summary
 from .tree import tree
 from .walking import Layered, cast, dtype_of, held, named
@@ -160,6 +160,23 @@ class Layer(Layered, Saved):
                 for the state of something else.
         """
         return self._restore(state, strict=strict, load_literals=True)
+
+    def save(self, pth: str | PathLike[str], *, compression_level: int = 3) -> Any:
+        """Write the parameters alone to `pth` with `.pureml.zip` appended; returns the path."""
+        return Saved.write_state(parameters_of(self), pth, compression_level=compression_level)
+
+    def load_params(self, pth: str | PathLike[str], *, strict: bool = True) -> Self:
+        """Take the parameters that `save` or `save_state` wrote, all or nothing; returns the layer.
+
+        Buffers, generators, settings and the mode stay. With `strict=False`, parameters that are missing there,
+        unknown here or of another shape are skipped; `pureml.base.load_params` returns which.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+            ValueError: the file is damaged or, under `strict`, names or shapes differ.
+        """
+        restore_parameters(self, Saved.read_state(pth), strict=strict)
+        return self
 
     def _restore(self, state: State, *, strict: bool, load_literals: bool) -> list[str]:
         layers = dict(named_layers(self))

@@ -7,11 +7,14 @@ import inspect
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pureml_core import State, named_tensors
+from pureml_core import Buffer, State, named_tensors, parameters
 from pureml_core.state import StateMismatch, collect, decode, encode, is_literal, restore_tensors
 
 if TYPE_CHECKING:
     from .layer import Layer
+
+
+PARAMETERS = "pureml_nn.parameters/1"  # the kind of a state that holds parameters alone
 
 
 def state_of(layer: Layer, layers: Mapping[str, Layer]) -> State:
@@ -36,6 +39,8 @@ def restore(
         layers: all inside, by dotted name.
         models: the names of those whose settings are taken from the state instead of compared with it.
     """
+    if state.kind == PARAMETERS:
+        return restore_parameters(layer, state, strict=strict)
     if state.kind != kind_of(layer):
         raise ValueError(f"{type(layer).__name__}: given a state of {state.kind!r}, needed one of {kind_of(layer)!r}")
     generators, settings = _mapping(state, "generators"), _mapping(state, "settings")
@@ -56,6 +61,28 @@ def restore(
     for item, values in literals:
         vars(item).update(values)
     return problems
+
+
+def parameters_of(layer: Any) -> State:
+    """Copies of the parameters alone."""
+    return State(PARAMETERS, {name: p.data.copy() for name, p in parameters(layer).items()})
+
+
+def restore_parameters(layer: Any, state: State, *, strict: bool) -> list[str]:
+    """Take the parameters of a state, all or nothing, and leave buffers, generators and settings alone.
+
+    The state is what `parameters_of` returned, or one of a whole layer. Returns what was skipped; under `strict`, a
+    difference in names or shapes is a StateMismatch.
+    """
+    owner = type(layer).__name__
+    if state.kind != PARAMETERS and not state.kind.startswith(f"{__name__.partition('.')[0]}."):
+        raise ValueError(f"{owner}: given a state of {state.kind!r}, needed one of a layer or {PARAMETERS!r}")
+    buffers = {name for name, item in named_tensors(layer) if isinstance(item, Buffer)}
+    arrays = {name: array for name, array in state.arrays.items() if name not in buffers}
+    try:
+        return restore_tensors(parameters(layer), arrays, {}, strict=strict)
+    except StateMismatch as mismatch:
+        raise StateMismatch(owner, mismatch.problems) from None
 
 
 def kind_of(layer: Layer) -> str:
