@@ -17,11 +17,13 @@ from .exchange import (
     save_safetensors,
     to_torch_state_dict,
 )
+from .storage import ArrayStorage
 
 __version__ = _version("pureml-io")
 
 __all__ = [
     "ArchiveError",
+    "ArrayStorage",
     "Contents",
     "ExportError",
     "MissingArrayError",

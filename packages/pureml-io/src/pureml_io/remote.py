@@ -1,0 +1,57 @@
+"""Stores behind URLs, through obstore (the extra `pureml-io[remote]`). Importing this module loads zarr."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from zarr.abc.store import Store
+from zarr.storage import ObjectStore
+
+
+def store(url: str, options: Mapping[str, Any], *, read_only: bool) -> Store:
+    """A zarr store rooted at a URL.
+
+    Raises:
+        ValueError: its kind is unknown, or it is of an HTTP server and not to be read only.
+        ImportError: obstore is not installed.
+    """
+    if url.startswith(("http://", "https://")) and not read_only:
+        raise ValueError(f"{url}: what an HTTP server has can only be read, needed the mode 'r'")
+    return ObjectStore(_opened(url, options), read_only=read_only)
+
+
+@contextlib.contextmanager
+def fetched(url: str, options: Mapping[str, Any]) -> Iterator[Path]:
+    """A file behind a URL as a temporary file, which goes when the block ends.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the kind of URL is unknown.
+        ImportError: obstore is not installed.
+    """
+    folder, _, name = url.rpartition("/")
+    source = _opened(folder, options)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / name
+        with open(path, "wb") as file:
+            for part in source.get(name).stream():
+                file.write(part)
+        yield path
+
+
+def _opened(url: str, options: Mapping[str, Any]) -> Any:
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import from_url
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{url}: needs obstore; pip install pureml-io[remote]") from error
+
+    plain = {"client_options": {"allow_http": True}} if url.startswith("http://") else {}
+    try:
+        return from_url(url, **plain | dict(options))
+    except BaseError as error:
+        raise ValueError(f"{url}: cannot be opened: {error}") from error

@@ -1,0 +1,646 @@
+"""ArrayStorage: named blocks of equally shaped arrays, one zarr v3 array each, on disk, in a zip or behind a URL.
+
+    zarr.json              group; its attributes are those of the storage
+    weights/zarr.json      a block: an array of shape (N, *shape), one row for each array that was written
+    weights/c/0/0          a chunk of `arrays_per_chunk` rows: little-endian, packed by Blosc (zstd), with a crc32c
+
+Any zarr v3 reader opens it. Text and dates, which zarr has no finished specification for, are kept as the integers
+that NumPy holds them in, along a further axis, and a block's attribute says their dtype. A block that was written here
+has all its chunks, so that one that is missing is damage, not zeros.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import itertools
+import json
+import math
+import operator
+import os
+import tempfile
+import warnings
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+
+import numpy as np
+from pureml_core.state import decode, encode
+
+from .atomic import replacing
+from .container import ArchiveError
+
+if TYPE_CHECKING:
+    import zarr
+
+Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
+
+OURS = "pureml_block"  # the attribute of blocks that were written here: {"dtype": NumPy's name of it}
+CODED = {"U": np.uint32, "S": np.uint8, "M": np.int64, "m": np.int64}  # what a row of that kind is kept as
+SLAB = 8 << 20  # bytes that are packed at a time: many chunks, which zarr does in threads
+MAX_CHUNK = 2**31 - 17  # bytes that Blosc takes
+LEVEL = 3
+
+# What zipfile, zarr and its codecs raise on data that are not what they should be.
+_DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
+
+
+class ArrayStorage:
+    """Arrays appended to named blocks, read back by number; a zarr v3 group compressed by Blosc.
+
+    A write appends all its arrays or none: also when the process is killed in the middle, the block is as it was.
+    One storage may be read from many places at once, but written to from one only.
+
+    Args:
+        pth: a folder, to which `.zarr` is appended unless it ends so; a `.zip` file, as `compress` writes it; or a URL
+            (`s3://`, `gs://`, `http://`, `https://`) of either, which needs `pip install pureml-io[remote]`.
+        mode: "r" reads what exists; "r+" and "a" read and write, and create what is missing; "w" creates, in place of
+            what exists; "w-" and "x" create what must not exist. A `.zip` and an HTTP server can only be read.
+        storage_options: for a URL, further arguments of `obstore.store.from_url`, such as `skip_signature=True` for a
+            public bucket; without them its environment variables count (`AWS_ACCESS_KEY_ID`, ...).
+
+    Attributes:
+        store: the zarr store.
+        store_path: its resolved path, or its URL.
+        root: the zarr group.
+        mode: as given.
+
+    Raises:
+        FileNotFoundError: mode "r", and nothing is there.
+        FileExistsError: "w-" or "x", and something is there; "w", and it is a folder of other things.
+        ValueError: `pth` is no path, the mode is none of these, or cannot be used with this kind of path.
+        TypeError: there is an array in place of a group.
+        ArchiveError: (a ValueError) what is there is damaged.
+        ImportError: the package that opens URLs is not installed.
+
+    >>> folder = tempfile.mkdtemp()
+    >>> with ArrayStorage(Path(folder) / "run", "w") as storage:
+    ...     storage.write([np.zeros(3), np.ones(3)], "weights", arrays_per_chunk=100)
+    ...     storage.add_attr("epochs", 2)
+    ...     archive = storage.compress(compression_level=9)
+    >>> storage = ArrayStorage(archive, "r")
+    >>> storage.read("weights", -1), storage.get_attr("epochs")
+    (array([1., 1., 1.]), 2)
+    """
+
+    def __init__(
+        self, pth: str | os.PathLike[str], mode: Mode, *, storage_options: Mapping[str, Any] | None = None
+    ) -> None:
+        if not isinstance(pth, str | os.PathLike):
+            raise ValueError(f"ArrayStorage: given the path {pth!r}, needed a string or a pathlib.Path")
+        if mode not in ("r", "r+", "a", "w", "w-", "x"):
+            raise ValueError(f"ArrayStorage: given the mode {mode!r}, needed 'r', 'r+', 'a', 'w', 'w-' or 'x'")
+        url = isinstance(pth, str) and "://" in pth
+        if storage_options is not None and not url:
+            raise ValueError(f"ArrayStorage: storage_options are for URLs, given the path {str(pth)!r}")
+        self.mode = mode
+        self.store_path: Path | str = _url(str(pth)) if url else _local(Path(pth))
+        self._closing = contextlib.ExitStack()
+        try:
+            self.store = self._opened_store(storage_options or {})
+            self._closing.callback(self.store.close)
+            self.root = self._opened_root()
+        except BaseException:
+            self.close()
+            raise
+
+    def _opened_store(self, options: Mapping[str, Any]) -> Any:
+        from zarr.storage import LocalStore, ZipStore
+
+        zipped, read_only = str(self.store_path).endswith(".zip"), self.mode == "r"
+        if zipped and not read_only:
+            raise ValueError(f"{self.store_path}: a zip is read-only, given the mode {self.mode!r}, needed 'r'")
+        path = self.store_path
+        if isinstance(path, str):
+            from . import remote
+
+            if not zipped:
+                return remote.store(path, options, read_only=read_only)
+            path = self._closing.enter_context(remote.fetched(path, options))
+        if not zipped:
+            return LocalStore(path, read_only=read_only)
+        with self._sound(), zipfile.ZipFile(path):  # there and whole; zarr opens it when it is first asked
+            return ZipStore(path, mode="r")
+
+    def _opened_root(self) -> zarr.Group:
+        import zarr
+
+        found = None
+        with contextlib.suppress(FileNotFoundError), self._sound():
+            found = zarr.open(self.store, mode="r", zarr_format=3)
+        if found is None and self.mode == "r":
+            raise FileNotFoundError(f"{self.store_path}: there is no zarr v3 group")
+        if self.mode in ("w", "w-", "x"):
+            strange = found is None and isinstance(self.store_path, Path) and any(self.store_path.glob("*"))
+            if strange or (found is not None and self.mode != "w"):
+                raise FileExistsError(
+                    f"{self.store_path} exists{' and is no zarr v3 group' if strange else ''}; "
+                    f"given the mode {self.mode!r}, which creates it"
+                )
+            return zarr.create_group(self.store, overwrite=True, zarr_format=3)
+        if found is None:
+            return zarr.create_group(self.store, zarr_format=3)
+        if not isinstance(found, zarr.Group):
+            raise TypeError(f"{self.store_path} is a zarr array, needed a group")
+        return found if self.mode == "r" else zarr.open_group(self.store, mode="r+", zarr_format=3)
+
+    def close(self) -> None:
+        """Close the store; reading and writing raise a ValueError from now on."""
+        self._closing.close()
+        self.__dict__.pop("root", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "root":
+            raise ValueError(f"{self.__dict__.get('store_path')}: this ArrayStorage is closed")
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    # ---- blocks
+
+    def write(self, these_arrays: Iterable[Any], to_block_named: str, *, arrays_per_chunk: int | None = None) -> None:
+        """Append arrays to a block, all or none of them.
+
+        An iterator is consumed as it is written, so that a block may be larger than memory.
+
+        Args:
+            these_arrays: of one shape and dtype: booleans, numbers, text or dates. None at all change nothing.
+            to_block_named: slashes make groups of blocks.
+            arrays_per_chunk: how many are compressed together, and read together whichever of them is asked for. It
+                is fixed by the first write; 10, with a RuntimeWarning, if that does not say.
+
+        Raises:
+            RuntimeError: the storage is read-only, or the block's arrays are of another shape or dtype, or another
+                `arrays_per_chunk`.
+            ValueError: the arrays differ in shape or dtype, or the name, `arrays_per_chunk` or the size of a chunk is
+                impossible.
+            TypeError: an array holds something else.
+        """
+        self._writable("write")
+        arrays: Any = these_arrays
+        if isinstance(arrays, np.ndarray) and arrays.ndim:
+            head = arrays[:1]
+        else:
+            head = np.asarray(list(itertools.islice(arrays := iter(arrays), 1)))
+        if not len(head):
+            return
+        first = head[0, ...]
+        block = self._block_for(to_block_named, _checked_dtype(first.dtype), first.shape, arrays_per_chunk)
+        old = n = block.rows
+        inner = block.array.shape[1:]
+        sizes = itertools.chain([block.per_slab - old % block.per_chunk], itertools.repeat(block.per_slab))
+        try:
+            for table in _tables(first, arrays, block.dtype, sizes):
+                block.seen_as(n + len(table))[n : n + len(table)] = block.stored(table)  # behind the last row: not seen
+                n += len(table)
+            block.array.resize((n, *inner))  # seen
+        except BaseException:
+            if old:
+                block.seen_as(n + block.per_slab).resize((old, *inner))  # drops chunks that are too many
+            else:
+                self._delete(to_block_named)
+            raise
+
+    def read(self, from_block_named: str, ids: Any = None) -> np.ndarray:
+        """Arrays of a block, copied into memory.
+
+        Args:
+            ids: a number, negative ones count from the end, for one array of its shape; a slice, a list, a tuple or
+                an array of numbers for a table of them, in that order; None for all.
+
+        Raises:
+            KeyError: there is no such block.
+            IndexError: a number is out of range.
+            TypeError: `ids` is something else.
+            ArchiveError: (a ValueError) the block is damaged.
+        """
+        block = self._block(from_block_named)
+        if ids is None:
+            ids = slice(None)
+        if isinstance(ids, slice):
+            numbers = range(block.rows)[ids]
+            if numbers.step > 0:
+                return self._rows(block, slice(numbers.start, max(numbers.start, numbers.stop), numbers.step))
+            if not numbers:
+                return self._rows(block, slice(0, 0))
+            return self._rows(block, slice(numbers[-1], numbers[0] + 1, -numbers.step))[::-1].copy()
+        if isinstance(ids, list | tuple | np.ndarray) and np.ndim(ids) == 1:
+            return self._rows(block, np.array([block.number(i) for i in ids], dtype=np.intp))
+        return self._rows(block, block.number(ids))
+
+    def block_iter(self, from_block_named: str, *, step: int = 1) -> Iterator[np.ndarray]:
+        """The arrays of a block in their order, tables of up to `step` of them; each chunk is read once.
+
+        Raises:
+            KeyError: there is no such block.
+            ValueError: `step` is below 1.
+        """
+        step = _positive("block_iter", "step", step)
+        block = self._block(from_block_named)
+        size = step * max(1, block.per_chunk // step)
+        for start in range(0, block.rows, size):
+            table = self._rows(block, slice(start, min(start + size, block.rows)))
+            for i in range(0, len(table), step):
+                yield table[i : i + step]
+
+    def block_names(self) -> list[str]:
+        """The names of all blocks, sorted.
+
+        Raises:
+            ValueError: the storage is on an HTTP server, which does not list what it has.
+        """
+        import zarr
+
+        if str(self.store_path).startswith(("http://", "https://")) and not str(self.store_path).endswith(".zip"):
+            raise ValueError(f"{self.store_path}: an HTTP server does not list its files; blocks can be read by name")
+        with self._sound():
+            found = list(self.root.members(max_depth=None))
+        return sorted(name for name, node in found if isinstance(node, zarr.Array) and not _is_left_over(node))
+
+    def delete_block(self, named: str) -> None:
+        """Remove a block and its arrays.
+
+        Raises:
+            RuntimeError: the storage is read-only.
+            KeyError: there is no such block.
+        """
+        self._writable("delete_block")
+        block = self._block(named)
+        block.seen_as(0).resize((0, *block.array.shape[1:]))  # first of all nobody sees it
+        self._delete(named)
+
+    # ---- attributes
+
+    def add_attr(self, key: str, val: Any) -> None:
+        """Keep a value under a name, in place of any before.
+
+        Args:
+            val: None, bool, number, text, date, and lists, tuples, sets and dicts with string keys of these, and
+                arrays. `get_attr` gives tuples, sets and arrays as lists, and dates as text.
+
+        Raises:
+            RuntimeError: the storage is read-only.
+            TypeError: `key` is not a string, or there is something else in `val`; nothing is changed.
+        """
+        self._writable("add_attr")
+        if not isinstance(key, str):
+            raise TypeError(f"add_attr: given the key {key!r}, needed a string")
+        try:
+            value = encode(_plain(val))
+        except (TypeError, RecursionError) as error:
+            raise TypeError(f"add_attr: {key!r} cannot be kept as JSON: {error}") from error
+        self.root.attrs[key] = value
+
+    def get_attr(self, key: str) -> Any:
+        """The value that was kept under a name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        return decode(self.root.attrs[key])
+
+    # ---- archives
+
+    def compress(self, into: str | os.PathLike[str] | None = None, *, compression_level: int) -> str:
+        """Write all blocks and attributes into one read-only zip, whole or not at all.
+
+        Args:
+            into: a file that ends in `.zip`, or a folder for a file of the storage's name; beside the storage if None.
+                Missing folders are made.
+            compression_level: 0 (none) to 9 (smallest).
+
+        Returns:
+            The path of the zip. A storage that is a zip already is left as it is.
+
+        Raises:
+            ValueError: the level is not one, or there is no folder beside a URL.
+            OSError: the file cannot be written. Whatever is raised, a previous file stays as it was.
+        """
+        import zarr
+        from zarr.storage import MemoryStore
+
+        level = _level(compression_level)
+        if str(self.store_path).endswith(".zip"):
+            return str(self.store_path)
+        target = _target(self.store_path, into)
+        files: dict[str, Any] = {}  # what has been coded and is not yet in the zip
+        attributes = self.root.attrs.asdict()
+        blocks = {name: self._block(name) for name in self.block_names()}
+        copy = zarr.create_group(MemoryStore(files), attributes=attributes, zarr_format=3)
+        arrays = {
+            name: _create(copy, name, block.dtype, block.shape, block.per_chunk, rows=block.rows, level=level)
+            for name, block in blocks.items()
+        }
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
+            _move(files, archive)
+            for name, block in blocks.items():
+                size = block.per_slab
+                for start in range(0, block.rows, size):
+                    part = slice(start, min(start + size, block.rows))
+                    arrays[name][part] = Block(arrays[name]).stored(self._rows(block, part))
+                    _move(files, archive)
+        return str(target)
+
+    @classmethod
+    @contextlib.contextmanager
+    def compress_and_cleanup(cls, output_pth: str | os.PathLike[str], compression_level: int) -> Iterator[Self]:
+        """A temporary storage to write into, which becomes a zip when the block ends; arguments as for `compress`.
+
+        If the block raises, nothing is written. The temporary folder (see `tempfile.gettempdir`) goes in any case.
+
+        >>> with ArrayStorage.compress_and_cleanup(Path(tempfile.mkdtemp()) / "run.zip", 3) as storage:
+        ...     storage.write([np.zeros(3)], "weights", arrays_per_chunk=100)
+        """
+        level = _level(compression_level)
+        with tempfile.TemporaryDirectory(suffix=".zarr") as folder, cls(folder, "w") as storage:
+            yield storage
+            storage.compress(output_pth, compression_level=level)
+
+    # ---- inside
+
+    def _writable(self, method: str) -> None:
+        if self.mode == "r":
+            raise RuntimeError(f"{method}: {self.store_path} was opened read-only")
+
+    @contextlib.contextmanager
+    def _sound(self, name: str | None = None) -> Iterator[None]:
+        try:
+            yield
+        except (ArchiveError, FileNotFoundError):
+            raise
+        except _DAMAGE as error:
+            where = "" if name is None else f"block {name!r}: "
+            raise ArchiveError(f"{self.store_path}: {where}damaged, or not what it should be: {error}") from error
+
+    def _block(self, name: str) -> Block:
+        """A block that exists."""
+        import zarr
+
+        root = self.root
+        with self._sound(name):
+            array = root.get(name) if isinstance(name, str) and name.strip("/") else None
+            if isinstance(array, zarr.Array) and array.ndim and not _is_left_over(array):
+                return Block(array)
+        raise KeyError(f"{self.store_path}: there is no block {name!r}")
+
+    def _block_for(self, name: str, dtype: np.dtype, shape: tuple[int, ...], per_chunk: int | None) -> Block:
+        """The block that takes such rows, made if it is not there."""
+        import zarr
+
+        if per_chunk is not None:
+            per_chunk = _positive("write", "arrays_per_chunk", per_chunk)
+        parts = _name_parts(name)
+        for i in range(1, len(parts)):
+            if isinstance(self.root.get(above := "/".join(parts[:i])), zarr.Array):
+                raise ValueError(f"write: the block {name!r} would be inside the block {above!r}; rename one")
+        found = self.root.get(name)
+        if isinstance(found, zarr.Group) and any(isinstance(node, zarr.Array) for _, node in found.members(None)):
+            raise ValueError(f"write: there are blocks named {name}/..., so that none can be named {name!r}")
+        if isinstance(found, zarr.Array) and not _is_left_over(found):
+            block = Block(found)
+            for what, given, needed in (
+                ("shape", shape, block.shape),
+                ("dtype", dtype, block.dtype),
+                ("arrays_per_chunk", block.per_chunk if per_chunk is None else per_chunk, block.per_chunk),
+            ):
+                if given != needed:
+                    raise RuntimeError(f"write: given {what} {given} for the block {name!r}, which has {needed}")
+            return block
+        if per_chunk is None:
+            warnings.warn(f"write: the new block {name!r} gets arrays_per_chunk=10; say how many", RuntimeWarning, 3)
+            per_chunk = 10
+        return Block(_create(self.root, name, dtype, shape, per_chunk, overwrite=True))
+
+    def _rows(self, block: Block, ids: Any) -> np.ndarray:
+        with self._sound(block.array.path):
+            return block.rows_at(ids)
+
+    def _delete(self, name: str) -> None:
+        del self.root[name]
+
+
+class Block:
+    """A zarr array as rows of the dtype that was written."""
+
+    def __init__(self, array: zarr.Array[Any]) -> None:
+        self.array = array
+        own: Any = array.attrs.get(OURS)
+        self.ours = own is not None
+        self.dtype = np.dtype(own["dtype"] if self.ours else array.dtype).newbyteorder("=")
+        self.coded = self.ours and self.dtype.kind in CODED
+        held = np.dtype(array.dtype)
+        if self.coded and CODED[self.dtype.kind] == held:
+            held = np.dtype((np.void, held.itemsize * array.shape[-1]))
+        if self.dtype.itemsize != held.itemsize or (not self.coded and self.dtype != held):
+            raise ValueError(f"its attribute says {self.dtype}, but it has the shape {array.shape} of {array.dtype}")
+        self.rows: int = array.shape[0]
+        self.shape: tuple[int, ...] = array.shape[1:-1] if self.coded else array.shape[1:]
+        self.per_chunk: int = array.chunks[0]
+
+    @property
+    def per_slab(self) -> int:
+        """How many rows to code at a time: whole chunks."""
+        row = math.prod(self.shape) * self.dtype.itemsize
+        return self.per_chunk * max(1, SLAB // max(1, row * self.per_chunk))
+
+    def stored(self, rows: np.ndarray) -> np.ndarray:
+        """Rows as the array holds them."""
+        return np.ascontiguousarray(rows)[..., None].view(self.array.dtype) if self.coded else rows
+
+    def number(self, i: Any) -> int:
+        """A row's number, from 0."""
+        from zarr.errors import BoundsCheckError
+
+        if isinstance(i, bool | np.bool_):
+            raise TypeError(f"read: given {i!r} as a number; for a mask, give np.flatnonzero of it")
+        try:
+            k = operator.index(i)
+        except TypeError:
+            raise TypeError(f"read: given {i!r}, needed a number, a slice, or a list of numbers") from None
+        if not -self.rows <= k < self.rows:
+            raise BoundsCheckError(f"read: given {k}, but the block {self.array.path!r} has {self.rows} arrays")
+        return k % self.rows
+
+    def rows_at(self, ids: Any) -> np.ndarray:
+        """Rows by a number, a forward slice or an array of numbers, all within bounds."""
+        from .stores import view, without_gaps
+
+        array = view(self.array, store=without_gaps(self.array)) if self.ours else self.array
+        rows = np.asarray(array.oindex[ids] if isinstance(ids, np.ndarray) else array[ids])
+        if self.coded:
+            return np.ascontiguousarray(rows).view(self.dtype)[..., 0]
+        return rows.astype(self.dtype, copy=False)
+
+    def seen_as(self, n: int) -> zarr.Array[Any]:
+        """The array as if it had n rows; what is stored says otherwise."""
+        from .stores import view
+
+        return view(self.array, shape=(n, *self.array.shape[1:]))
+
+
+def _create(
+    group: zarr.Group,
+    name: str,
+    dtype: np.dtype,
+    shape: tuple[int, ...],
+    per_chunk: int,
+    *,
+    rows: int = 0,
+    level: int = LEVEL,
+    overwrite: bool = False,
+) -> zarr.Array[Any]:
+    from zarr.codecs import BloscCodec, Crc32cCodec
+
+    base = np.dtype(CODED.get(dtype.kind, dtype))
+    inner = (*shape, dtype.itemsize // base.itemsize) if dtype.kind in CODED else shape
+    chunks = (per_chunk, *(max(1, n) for n in inner))
+    if (size := math.prod(chunks) * base.itemsize) > MAX_CHUNK:
+        raise ValueError(
+            f"write: {per_chunk} arrays of {dtype} {shape} make a chunk of {size} bytes, more than {MAX_CHUNK}; "
+            "give a smaller arrays_per_chunk, or write parts of the arrays"
+        )
+    return group.create_array(
+        name,
+        shape=(rows, *inner),
+        dtype=base,
+        chunks=chunks,
+        compressors=[
+            BloscCodec(typesize=base.itemsize, cname="zstd", clevel=level, shuffle="shuffle"),
+            Crc32cCodec(),
+        ],
+        attributes={OURS: {"dtype": dtype.str}},
+        config={"write_empty_chunks": True},
+        overwrite=overwrite,
+    )
+
+
+def _is_left_over(array: zarr.Array[Any]) -> bool:
+    """Whether it is what a first write leaves that was killed."""
+    return array.shape[:1] == (0,) and OURS in array.attrs
+
+
+# ---- rows
+
+
+def _tables(first: np.ndarray, arrays: Any, dtype: np.dtype, sizes: Iterator[int]) -> Iterator[np.ndarray]:
+    """Tables (k, *shape) of so many arrays each, from one table, or from the first array and an iterator of the rest.
+
+    What an iterator yields is copied at once: it may fill the same array again and again.
+    """
+    if isinstance(arrays, np.ndarray):
+        start = 0
+        while start < len(arrays):
+            stop = start + next(sizes)
+            yield arrays[start:stop].astype(dtype, copy=False)
+            start = stop
+        return
+    rows = enumerate(itertools.chain([first], arrays))
+    for size in sizes:
+        table, k = np.empty((size, *first.shape), dtype), 0
+        for i, given in itertools.islice(rows, size):
+            a = np.asarray(given)
+            if a.shape != first.shape or a.dtype != first.dtype:
+                raise ValueError(
+                    f"write: array {i} is {a.dtype} {a.shape}, but the first is {first.dtype} {first.shape}; "
+                    "all must be alike"
+                )
+            table[k] = a
+            k += 1
+        if not k:
+            return
+        yield table[:k]
+
+
+def _checked_dtype(dtype: np.dtype) -> np.dtype:
+    if dtype.kind not in "biufcSUMm" or dtype.itemsize == 0 or dtype.char in "gG":
+        raise TypeError(f"write: given arrays of {dtype}; a block holds booleans, numbers up to 64 bits, text or dates")
+    return dtype.newbyteorder("=")
+
+
+def _positive(method: str, what: str, given: Any) -> int:
+    try:
+        n = operator.index(given)
+    except TypeError:
+        raise TypeError(f"{method}: given {what} {given!r}, needed a positive integer") from None
+    if n < 1:
+        raise ValueError(f"{method}: given {what} {n}, needed at least 1")
+    return n
+
+
+# ---- names and paths
+
+
+def _local(path: Path) -> Path:
+    if not path.name:
+        raise ValueError(f"ArrayStorage: given the path {str(path)!r}, needed one that ends in a name")
+    return (path if path.suffix in (".zarr", ".zip") else path.with_name(f"{path.name}.zarr")).resolve()
+
+
+def _url(url: str) -> str:
+    if "?" in url or "#" in url:
+        raise ValueError(f"ArrayStorage: given the URL {url!r}, needed one without a query")
+    url = url.rstrip("/")
+    return url if url.endswith((".zarr", ".zip")) else f"{url}.zarr"
+
+
+def _target(store_path: Path | str, into: str | os.PathLike[str] | None) -> Path:
+    """The zip for a storage."""
+    if into is None and isinstance(store_path, str):
+        raise ValueError(f"compress: there is no folder beside {store_path}; say into which file or folder")
+    name = f"{Path(store_path).name.removesuffix('.zarr')}.zip"
+    if into is None:
+        return Path(store_path).with_name(name)
+    return (Path(into) if Path(into).suffix.lower() == ".zip" else Path(into) / name).resolve()
+
+
+def _name_parts(name: Any) -> list[str]:
+    if not isinstance(name, str):
+        raise TypeError(f"write: given a block named {name!r}, needed a string")
+    parts = name.split("/")
+    if "\\" in name or "\0" in name or any(p in ("", ".", "..", "zarr.json") or p.startswith("__") for p in parts):
+        raise ValueError(f"write: given a block named {name!r}; needed is a name that can be a path inside the storage")
+    return parts
+
+
+def _level(given: Any) -> int:
+    try:
+        level = operator.index(given)
+    except TypeError:
+        raise TypeError(f"given compression_level {given!r}, needed 0 to 9") from None
+    if not 0 <= level <= 9:
+        raise ValueError(f"given compression_level {level}, needed 0 to 9")
+    return level
+
+
+def _move(files: dict[str, Any], archive: zipfile.ZipFile) -> None:
+    """Put files into a zip, dated 1980 so that equal storages make equal zips, and forget them."""
+    for name in sorted(files):
+        entry = zipfile.ZipInfo(name)
+        entry.external_attr = 0o644 << 16
+        archive.writestr(entry, files.pop(name).to_bytes())
+
+
+# ---- attributes
+
+
+def _plain(x: Any) -> Any:
+    """A value with what JSON has no word for as a list or text."""
+    if isinstance(x, np.ndarray | np.generic):
+        return _plain(x.tolist())
+    if isinstance(x, tuple | list):
+        return [_plain(item) for item in x]
+    if isinstance(x, set | frozenset):
+        items = [_plain(item) for item in x]
+        return sorted(items, key=json.dumps if len({type(item) for item in items}) > 1 else None)
+    if isinstance(x, dict):
+        return {key: _plain(value) for key, value in x.items()}
+    if isinstance(x, datetime.date):
+        return x.isoformat()
+    return x
