@@ -26,6 +26,7 @@ from pureml_optim import (
     MultiStepLR,
     NoamLR,
     OneCycleLR,
+    Optimizer,
     PolynomialLR,
     ReduceLROnPlateau,
     SequentialLR,
@@ -404,6 +405,34 @@ def test_one_cycle_can_cycle_the_momentum(make, name, inside):
     assert resumed.optim.groups[0].settings[name] == found[4]
 
 
+class Squares(Optimizer):
+    settings: ClassVar = {"beta": between(0, 1)}
+
+
+class Mixed(Squares):
+    settings: ClassVar = {"beta": between(0, 1), "momentum": between(0, 1)}
+
+
+@pytest.mark.parametrize(
+    ("make", "found"),
+    [
+        (lambda p: Squares(p, 1.0, beta=0.9), "Squares: has no momentum"),
+        (lambda p: Mixed(p, 1.0, beta=0.9, momentum=0.0), "Mixed: has momentum=0"),
+        (lambda p: SGD(p, 1.0), "SGD: has beta=0"),
+        (lambda p: SGD([{"params": p}, {"params": [Parameter([1.0])], "beta": 0.0}], 1.0, beta=0.9), "SGD: has beta=0"),
+    ],
+)
+def test_only_a_momentum_in_use_can_be_cycled(make, found):
+    with pytest.raises(ValueError, match=f"{found}, needed a momentum > 0"):
+        OneCycleLR(make([Parameter([1.0])]), 1.0, total_steps=9, cycle_momentum=True)
+
+
+def test_a_memory_of_squares_is_no_momentum():
+    optim = Mixed([Parameter([1.0])], 1.0, beta=0.5, momentum=0.5)
+    OneCycleLR(optim, 1.0, total_steps=9, cycle_momentum=True).step()
+    assert (optim.groups[0].settings["beta"], optim.groups[0].settings["momentum"]) == (0.5, 0.95)
+
+
 def test_a_warm_up_passes_the_momentum_on():
     optim = SGD([Parameter([1.0])], 1.0, beta=0.5)
     cycle = OneCycleLR(optim, 1.0, total_steps=10, pct_start=0.5, cycle_momentum=True)
@@ -576,7 +605,6 @@ def test_drawing_without_matplotlib_says_what_to_install(monkeypatch):
         (lambda o: OneCycleLR(o, 1, total_steps=9, div_factor=0), ValueError, "div_factor"),
         (lambda o: OneCycleLR(o, 1, total_steps=9, max_momentum=1), ValueError, "max_momentum"),
         (lambda o: OneCycleLR(o, 1, total_steps=9, base_momentum=0), ValueError, "base_momentum"),
-        (lambda o: OneCycleLR(o, 1, total_steps=9, cycle_momentum=True), ValueError, "SGD: has beta=0, needed a mom"),
         (lambda o: NoamLR(o, 0), ValueError, "d_model"),
         (lambda o: NoamLR(o, 8, warmup_steps=0), ValueError, "warmup_steps"),
         (lambda o: LambdaLR(o, 0.5), TypeError, "lr_lambda: given 0.5, needed a function"),

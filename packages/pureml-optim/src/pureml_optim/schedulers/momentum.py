@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..optimizer import Optimizer
 
-NAMES = ("momentum", "beta1", "beta")  # RMSProp's `beta` is none, hence last; SGD's `momentum` is a word
+
+def momentum_name(settings: Mapping[str, Any]) -> str | None:
+    """Which setting is the momentum: `momentum` or `beta1`; `beta` where `momentum` is a word for its kind, as in SGD.
+
+    A `beta` alone is none: that of RMSProp and AdaDelta is the memory of the squares.
+    """
+    if isinstance(settings.get("momentum"), str):
+        return "beta"
+    return next((name for name in ("momentum", "beta1") if name in settings), None)
 
 
 def momentum_names(optim: Optimizer) -> list[str]:
-    """For every group, which of its settings is its momentum: a number, and in use.
+    """The name of every group's momentum.
 
     Raises:
         ValueError: a group has none, or one of 0: its rule would have no slots for it.
     """
     names = []
     for group in optim.groups:
-        name = next((name for name in NAMES if isinstance(group.settings.get(name), float)), None)
-        if not name or group.settings[name] == 0:
-            given = f"{name}=0" if name else f"none of {', '.join(NAMES)}"
+        name = momentum_name(group.settings)
+        if name is None or group.settings[name] == 0:
+            given = "no momentum" if name is None else f"{name}=0"
             raise ValueError(f"{type(optim).__name__}: has {given}, needed a momentum > 0 that can be cycled")
         names.append(name)
     return names

@@ -28,7 +28,7 @@ class OneCycleLR(LRScheduler):
         three_phase: come down to the first rate as slowly as it went up, and fall to the last rate only then.
         div_factor: max_lr over the first rate, > 0.
         final_div_factor: the first rate over the last, > 0.
-        cycle_momentum: set every group's momentum too: the number among its settings `momentum`, `beta1` or `beta`.
+        cycle_momentum: set every group's momentum too: its setting `momentum` or `beta1`, or SGD's `beta`.
         base_momentum: the lowest momentum, 0 < x < 1.
         max_momentum: the highest, 0 < x < 1.
 
