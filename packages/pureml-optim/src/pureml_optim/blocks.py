@@ -62,11 +62,11 @@ class Batch:
     def __init__(self, entries: list[Entry], slots: Iterable[str]) -> None:
         self.entries, self.group = entries, entries[0].group
         self.w = entries[0].tensor.data
-        self.slots = [entries[0].slots[name] for name in slots]
+        self.slots: list[Any] = [entries[0].slots.get(name) for name in slots]
 
     def pieces(self) -> list[tuple[int, Any]]:
         """What can be updated independently: (number of elements, what `apply` needs to know)."""
-        return [(self.w.size, None)]
+        return [(self.w.size, None)] if self.w.size else []
 
     def apply(self, update: Update, piece: Any) -> None:
         update(self.w, self.entries[0].g, *self.slots)

@@ -30,6 +30,7 @@ from .restoring import read
 from .settings import Check, between, checked, flag, kind_of
 
 Shape: TypeAlias = tuple[int, ...]
+ShapeOf: TypeAlias = Callable[[Shape], Shape | None]  # of a slot, for a parameter's shape; None: it needs none
 Params: TypeAlias = Any  # tensors in any iterable or by name, an object to walk, or a list of groups
 
 
@@ -68,14 +69,15 @@ class Optimizer(Saved):
     settings: ClassVar[Mapping[str, Check]] = {}
     """The rule's own settings, and what each of them may be."""
 
-    slots: ClassVar[Sequence[str] | Mapping[str, Callable[[Shape], Shape]]] = ()
-    """Arrays kept for every parameter, zero at first: names, or (with whole arrays) names and shapes for a shape."""
+    slots: ClassVar[Sequence[str] | Mapping[str, ShapeOf]] = ()
+    """Arrays kept for every parameter, zero at first: names, or (with whole arrays) names and shapes for a shape; a
+    shape of None: parameters of that shape have no such slot, and `update` receives None."""
 
     blocks: ClassVar[bool] = True
     """Whether `update` sees flat blocks; False: whole arrays in their own shapes."""
 
     own_decay: ClassVar[bool] = False
-    """Whether `update` applies `s.weight_decay` by itself."""
+    """Whether `update` applies decoupled decay by itself; decay that joins the gradient is in `g` already."""
 
     def __init__(
         self,
@@ -130,7 +132,7 @@ class Optimizer(Saved):
         """
         raise NotImplementedError(f"{type(self).__name__} has no update(); define one that changes w in place")
 
-    def slots_for(self, s: Mapping[str, Any]) -> Mapping[str, Callable[[Shape], Shape]]:
+    def slots_for(self, s: Mapping[str, Any]) -> Mapping[str, ShapeOf]:
         """The slots that these settings need, and their shapes; a rule may need fewer for some settings."""
         return self.slots if isinstance(self.slots, Mapping) else like_parameter(*self.slots)
 
@@ -271,19 +273,20 @@ class Optimizer(Saved):
     def _update_of(self, batch: Batch) -> Update:
         """The rule for one batch, with all that it does not know: its settings, decay, direction."""
         s = SimpleNamespace(**batch.group.settings, t=batch.entries[0].t + 1)
-        decay = s.weight_decay > 0 and not self.own_decay
+        coupled = s.weight_decay > 0 and not s.decoupled_wd
+        decoupled = s.weight_decay > 0 and s.decoupled_wd and not self.own_decay
         update = self.update
 
-        def step(w: np.ndarray, g: Any, *slots: np.ndarray) -> None:
+        def step(w: np.ndarray, g: Any, *slots: np.ndarray | None) -> None:
             if s.maximize:
                 g = -g
-            if decay and s.decoupled_wd:
+            if decoupled:
                 w *= 1 - s.lr * s.weight_decay
-            elif decay:
+            elif coupled:
                 g = g + s.weight_decay * w
             update(s, w, g, *slots)
             if s.t % FLUSH == 0:
-                for slot in slots:
+                for slot in [a for a in slots if a is not None]:
                     slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
 
         return step
@@ -313,6 +316,8 @@ class Optimizer(Saved):
                 )
             for slot, shape in self.slots_for(e.group.settings).items():
                 needed, old = shape(data.shape), e.slots.get(slot)
+                if needed is None:
+                    continue
                 if old is None:
                     e.slots[slot] = np.zeros(needed, data.dtype)
                 elif old.shape != needed:
@@ -331,7 +336,7 @@ FLUSH = 64
 COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag, "maximize": flag}
 
 
-def like_parameter(*slots: str) -> dict[str, Callable[[Shape], Shape]]:
+def like_parameter(*slots: str) -> dict[str, ShapeOf]:
     """Slots of the parameter's own shape, for `slots_for`."""
     return dict.fromkeys(slots, lambda shape: shape)
 

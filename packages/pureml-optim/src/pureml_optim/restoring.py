@@ -60,18 +60,20 @@ def read(
 
     known: set[str] = set()
     for entry in entries:
+        shapes_of = slots_for(settings_of[id(entry.group)])
+        needed = {slot: shape for slot, of in shapes_of.items() if (shape := of(entry.tensor.shape)) is not None}
         try:
             t = _steps(entry, shapes, steps)
             slots = {
-                slot: _slot(f"{slot}.{entry.name}", shape(entry.tensor.shape), entry.tensor.dtype, state.arrays)
-                for slot, shape in slots_for(settings_of[id(entry.group)]).items()
+                slot: _slot(f"{slot}.{entry.name}", shape, entry.tensor.dtype, state.arrays)
+                for slot, shape in needed.items()
                 if t or f"{slot}.{entry.name}" in state.arrays
             }
         except (TypeError, ValueError) as error:
             found.problems.append(str(error))
         else:
             found.entries.append((entry, t, slots))
-        known |= {f"{slot}.{entry.name}" for slot in slots_for(settings_of[id(entry.group)])}
+        known |= {f"{slot}.{entry.name}" for slot in needed}
     names = {entry.name for entry in entries}
     found.problems += [f"unexpected parameter {name!r}" for name in {**shapes, **steps} if name not in names]
     found.problems += [f"unexpected {name!r}" for name in state.arrays if name not in known]
