@@ -17,6 +17,7 @@ from .exchange import (
     save_safetensors,
     to_torch_state_dict,
 )
+from .inspection import Difference, Inspection, diff, inspect
 from .storage import ArrayStorage
 
 __version__ = _version("pureml-io")
@@ -25,11 +26,15 @@ __all__ = [
     "ArchiveError",
     "ArrayStorage",
     "Contents",
+    "Difference",
     "ExportError",
+    "Inspection",
     "MissingArrayError",
     "archive_path",
     "arrays_of",
+    "diff",
     "from_torch_state_dict",
+    "inspect",
     "load",
     "load_npz",
     "load_safetensors",

