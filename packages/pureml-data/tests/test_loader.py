@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pureml_core import Tensor, set_seed
 from pureml_data import BatchDataset, DataLoader, Dataset, TensorDataset, combine_samples
@@ -34,6 +34,7 @@ def epoch(loader):
     return [y.tolist() for _, y in loader]
 
 
+@settings(deadline=None)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     n=st.integers(0, 40),
@@ -45,8 +46,8 @@ def epoch(loader):
 )
 def test_an_epoch_is_every_sample_once(kind, n, size, shuffle, drop_last, collect, seed):
     combine = combine_samples if collect else None
-    settings = dict(shuffle=shuffle, drop_last=drop_last, combine_samples_fn=combine, seed=seed)
-    loader = DataLoader(KINDS[kind](n), size, **settings)
+    chosen = dict(shuffle=shuffle, drop_last=drop_last, combine_samples_fn=combine, seed=seed)
+    loader = DataLoader(KINDS[kind](n), size, **chosen)
     batches = list(loader)
     assert len(batches) == len(loader)
     for x, y in batches:
@@ -58,7 +59,7 @@ def test_an_epoch_is_every_sample_once(kind, n, size, shuffle, drop_last, collec
     assert all(len(y) == size for _, y in batches[:-1])
     # the same settings, the same batches; and the other kind of dataset, the same too
     for other in KINDS.values():
-        assert epoch(DataLoader(other(n), size, **settings)) == [y.tolist() for _, y in batches]
+        assert epoch(DataLoader(other(n), size, **chosen)) == [y.tolist() for _, y in batches]
 
 
 @kinds
@@ -136,7 +137,7 @@ def test_an_error_in_a_dataset_is_not_swallowed():
 
 
 @pytest.mark.parametrize(
-    ("settings", "error", "says"),
+    ("given", "error", "says"),
     [
         ({"dataset": iter([1])}, TypeError, "__len__ and __getitem__, given list_iterator"),
         ({"batch_size": 0}, ValueError, "at least 1, given 0"),
@@ -150,9 +151,9 @@ def test_an_error_in_a_dataset_is_not_swallowed():
         ({"seed": -1}, ValueError, "-1"),
     ],
 )
-def test_bad_settings_are_refused(settings, error, says):
+def test_bad_settings_are_refused(given, error, says):
     with pytest.raises(error, match=says):
-        DataLoader(**{"dataset": [1, 2], **settings})
+        DataLoader(**{"dataset": [1, 2], **given})
 
 
 def test_numpy_numbers_will_do():

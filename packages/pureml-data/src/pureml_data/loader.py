@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
-from pureml_core import Tensor
-from pureml_core.random import draw_seed, generator
+from pureml_core import Saved, State, Tensor, draw_seed, seed_everything
+from pureml_core.state import StateMismatch, decode, encode
 
+from .checks import flag, whole
 from .dataset import BatchDataset, Dataset
+from .sampler import RandomSampler, Sampler, SequentialSampler
+from .seeding import generators, reseed
 
 
-class DataLoader:
+class DataLoader(Saved):
     """The samples of a dataset in batches; each `for` loop over it is one epoch.
 
-    Every epoch visits every sample once, in the dataset's order or, with `shuffle`, in a new random one. A batch owns
-    its memory: writing into it never reaches the dataset.
+    Every epoch visits every sample once, in the dataset's order or, with `shuffle`, in a new random one; a `sampler`
+    may decide otherwise. A batch owns its memory: writing into it never reaches the dataset.
+
+    Batches are read when they are asked for, or ahead of time: by a thread with `prefetch`, which helps where reading
+    waits for a disk or works in NumPy and decoders; by processes with `workers`, which pays where Python code takes
+    longer than the copying of its results between processes. All ways give the same batches in the same order. Memory
+    is bounded: `prefetch` batches, or for each worker `prefetch` and one more. An exception is raised where its batch
+    would have come, and nothing is left running when a loop is left early.
+
+    Random transforms: generators in attributes of the dataset and of `combine_samples_fn`, and in datasets and
+    transforms inside, are seeded anew for every batch from `seed`, the epoch and the batch's number. Worker
+    processes seed Python's `random` and NumPy's global functions likewise.
+
+    The state holds the place inside an epoch. Taken in a loop, or after one that was left early, it makes the next
+    loop of the restored loader go on with the first batch that was not delivered; a new loop of the same loader is a
+    new epoch.
 
     Args:
         dataset: anything with a length and samples by number. A `BatchDataset` is asked for whole batches, any other
@@ -28,11 +46,22 @@ class DataLoader:
         drop_last: leave out a last batch that is smaller than the others.
         combine_samples_fn: makes a batch from a list of samples; when given, it makes every batch.
         seed: two loaders with one seed shuffle alike. Drawn from the global stream when None; kept as `.seed`.
+        sampler: gives the order of each epoch, from a seed of its own.
+        prefetch: batches to be read ahead in a background thread; with `workers`, in each of them.
+        workers: processes that read; they are started for each epoch.
+        start_method: how they start: "fork" (Linux, macOS), "spawn" or "forkserver"; None is Python's choice. A
+            forked worker begins at once with all that this process holds, lambdas and open files included (a file's
+            position is then common to all: a dataset should open it when it first reads), and is unsafe where
+            other Python threads run. Otherwise the dataset is pickled, once an epoch, a worker takes as long as
+            importing does, and a program must begin under `if __name__ == "__main__":`.
 
     Raises:
-        TypeError: `dataset` lacks `__len__` or `__getitem__`, `batch_size` or `seed` is not an integer, `shuffle` or
-            `drop_last` not a bool, `combine_samples_fn` not callable.
-        ValueError: `batch_size` is below 1, or `seed` is negative.
+        TypeError: `dataset` lacks `__len__` or `__getitem__`, a number is not an integer, a flag not a bool,
+            `combine_samples_fn` not callable, `sampler` not a Sampler.
+        ValueError: `batch_size` is below 1, another number negative, `shuffle` given together with `sampler`, or
+            `start_method` unknown.
+        IndexError: in a loop, the sampler's order leaves the dataset.
+        RuntimeError: in a loop, a worker process died.
 
     >>> from pureml_data import TensorDataset
     >>> [x.tolist() for (x,) in DataLoader(TensorDataset(np.arange(5)), batch_size=2)]
@@ -48,40 +77,195 @@ class DataLoader:
         drop_last: bool = False,
         combine_samples_fn: Callable[[list[Any]], Any] | None = None,
         seed: int | None = None,
+        sampler: Sampler | None = None,
+        prefetch: int = 0,
+        workers: int = 0,
+        start_method: str | None = None,
     ) -> None:
         if not isinstance(dataset, Dataset):
             raise TypeError(f"DataLoader: a dataset needs __len__ and __getitem__, given {type(dataset).__name__}")
         if combine_samples_fn is not None and not callable(combine_samples_fn):
             raise TypeError(f"DataLoader: combine_samples_fn must be callable or None, given {combine_samples_fn!r}")
+        if sampler is not None and not isinstance(sampler, Sampler):
+            raise TypeError(f"DataLoader: sampler must be a Sampler or None, given {sampler!r}")
         self.dataset = dataset
-        self.batch_size = _positive_integer("batch_size", batch_size)
-        self.shuffle = _flag("shuffle", shuffle)
-        self.drop_last = _flag("drop_last", drop_last)
+        self.batch_size = whole("DataLoader: batch_size", batch_size, 1)
+        self.shuffle = flag("DataLoader: shuffle", shuffle)
+        self.drop_last = flag("DataLoader: drop_last", drop_last)
         self.combine_samples_fn = combine_samples_fn
+        self.prefetch = whole("DataLoader: prefetch", prefetch, 0)
+        self.workers = whole("DataLoader: workers", workers, 0)
+        self.start_method = start_method
+        if self.workers or start_method is not None:
+            from .workers import context
+
+            context(start_method)
+        if self.shuffle and sampler is not None:
+            raise ValueError("DataLoader: given shuffle=True and a sampler; the sampler alone gives the order")
         self.seed = draw_seed(seed)
-        self._rng = generator(self.seed)
+        self.sampler = sampler or (RandomSampler(seed=self.seed) if self.shuffle else SequentialSampler())
+        self._epoch = 0  # the number of the next new epoch
+        self._place: _Place | None = None  # in the epoch that began last, unless that has ended
+        self._resumes = False  # whether the next loop goes on from there
 
     def __len__(self) -> int:
-        """The number of batches in an epoch."""
-        whole, rest = divmod(len(self.dataset), self.batch_size)
-        return whole + (rest > 0 and not self.drop_last)
+        """The number of batches in an epoch, also while a resumed one has fewer to go."""
+        return self._batches(self.sampler.length(len(self.dataset)))
 
     def __iter__(self) -> Iterator[Any]:
-        dataset, size = self.dataset, self.batch_size
-        n = len(dataset)
-        order = self._rng.permutation(n) if self.shuffle else np.arange(n)
-        if self.drop_last:
-            order = order[: n - n % size]
-        if not isinstance(dataset, BatchDataset):
-            samples: Iterator[Any] = (dataset[i] for i in order.tolist())
-        elif self.combine_samples_fn is not None:
-            samples = dataset.read_in_order(order.tolist())
-        else:
-            yield from dataset.read_in_order(order[a : a + size] for a in range(0, len(order), size))
+        n = len(self.dataset)
+        if self._place is None or not self._resumes:
+            self._place = _Place(self.sampler.state(), self._epoch)
+        place, self._resumes = self._place, False
+        self._epoch = place.epoch + 1
+        order = np.asarray(self.sampler.order(n))
+        if len(order) and (order.min() < 0 or order.max() >= n):
+            raise IndexError(
+                f"DataLoader: {type(self.sampler).__name__} gave {order.min()} ... {order.max()} for {n} samples"
+            )
+        for batch in self._read(order, range(place.delivered, self._batches(len(order))), place.epoch):
+            place.delivered += 1
+            yield batch
+            del batch  # the consumer's alone while the next one is read
+        if self._place is place:
+            self._place = None
+
+    def _read(self, order: np.ndarray, numbers: range, epoch: int) -> Iterator[Any]:
+        """The batches of those numbers, read in this thread, in another, or in processes."""
+        read = _Reader(
+            self.dataset, order, self.batch_size, self.combine_samples_fn, (self.seed, epoch), bool(self.workers)
+        )
+        if self.workers:
+            from .workers import in_processes
+
+            return in_processes(read, numbers, self.workers, prefetch=self.prefetch, start_method=self.start_method)
+        if self.prefetch:
+            from .prefetch import ahead
+
+            return ahead(read(numbers), self.prefetch)
+        return read(numbers)
+
+    def _batches(self, samples: int) -> int:
+        full, rest = divmod(samples, self.batch_size)
+        return full + (rest > 0 and not self.drop_last)
+
+    def state(self) -> State:
+        """Where the loader stands: the random streams as its last epoch began, and how many batches were delivered."""
+        sampler = self.sampler.state() if self._place is None else self._place.sampler
+        literals = {
+            **self._settings(),
+            "seed": encode(self.seed),
+            "epoch": self._epoch if self._place is None else self._place.epoch,
+            "delivered": None if self._place is None else self._place.delivered,
+            "sampler": {"kind": sampler.kind, "literals": sampler.literals},
+        }
+        arrays = {f"sampler.{name}": array.copy() for name, array in sampler.arrays.items()}
+        return State(_KIND, arrays, deepcopy(literals))
+
+    def restore(self, state: State, *, strict: bool = True) -> list[str]:
+        """Stand where another loader over the same samples stood, all or nothing; loops under way are not affected.
+
+        Args:
+            state: of a loader with the same number of samples, `batch_size`, `drop_last` and kind of sampler.
+            strict: with False, what does not fit is skipped; the epoch then begins anew.
+
+        Returns:
+            What was skipped, one line each; empty under `strict`.
+
+        Raises:
+            ValueError: under `strict`, listing everything that does not fit; always for a state of something else.
+        """
+        if state.kind != _KIND:
+            raise ValueError(f"DataLoader: given a state of {state.kind!r}, needed {_KIND!r}")
+        given, own = state.literals, self._settings()
+        problems = [
+            f"{key} is {given.get(key)!r}, here {value!r}" for key, value in own.items() if given.get(key) != value
+        ]
+        try:
+            seed, epoch = (whole(key, decode(given.get(key)), 0) for key in ("seed", "epoch"))
+            delivered = None if given["delivered"] is None else whole("delivered", given["delivered"], 0)
+            kind, literals = given["sampler"]["kind"], given["sampler"]["literals"]
+            sampler = State(kind, {name.removeprefix("sampler."): a for name, a in state.arrays.items()}, literals)
+        except (KeyError, TypeError, ValueError) as error:
+            raise StateMismatch("DataLoader", [*problems, f"not a loader's literals ({error})"]) from error
+        if delivered is not None and delivered > len(self):
+            problems.append(f"delivered is {delivered}, an epoch has {len(self)} batches")
+        if strict and problems:
+            raise StateMismatch("DataLoader", problems)
+        try:
+            problems += self.sampler.restore(sampler, strict=strict)
+        except StateMismatch as mismatch:
+            if strict:
+                raise
+            problems += mismatch.problems
+        self.seed, self._epoch = seed, epoch
+        self._resumes = delivered is not None and not problems
+        self._place = _Place(sampler, epoch, delivered) if delivered is not None and not problems else None
+        return problems
+
+    def _settings(self) -> dict[str, Any]:
+        """What gives a place in an epoch its meaning."""
+        return {"samples": len(self.dataset), "batch_size": self.batch_size, "drop_last": self.drop_last}
+
+
+_KIND = "pureml_data.DataLoader/1"
+
+
+@dataclass
+class _Place:
+    """A place in an epoch: what to begin it from, its number, and how many batches of it were delivered."""
+
+    sampler: State
+    epoch: int
+    delivered: int = 0
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads batches of one epoch by their numbers: in the loader's thread or another, or, a copy, in a process."""
+
+    dataset: Dataset
+    order: np.ndarray
+    size: int
+    combine: Callable[[list[Any]], Any] | None
+    seed: tuple[int, int]
+    own_process: bool
+
+    def __call__(self, numbers: range) -> Generator[Any, None, None]:
+        rngs = generators(self.dataset, self.combine)
+        read = self._all(numbers)
+        for number in numbers:
+            if self.own_process:  # its global streams are copies, the same in every worker
+                seed_everything(int(np.random.SeedSequence((*self.seed, number)).generate_state(1, np.uint64)[0]))
+            if rngs:
+                reseed(rngs, *self.seed, number)
+            batch = next(read, _END)
+            if batch is _END:
+                raise RuntimeError(
+                    f"{type(self.dataset).__name__}.read_in_order ended before batch {number}; it must give one "
+                    "sample or batch for each of the indices"
+                )
+            yield batch
+            del batch
+
+    def _all(self, numbers: range) -> Iterator[Any]:
+        """The batches of those numbers, each read when it is asked for."""
+        dataset = self.dataset
+        indices = (self.order[k * self.size : (k + 1) * self.size] for k in numbers)
+        if isinstance(dataset, BatchDataset) and self.combine is None:
+            yield from dataset.read_in_order(indices)
             return
-        combine = self.combine_samples_fn or combine_samples
-        while batch := list(islice(samples, size)):
+        flat = (i for batch in indices for i in batch.tolist())
+        samples = dataset.read_in_order(flat) if isinstance(dataset, BatchDataset) else (dataset[i] for i in flat)
+        combine = self.combine or combine_samples
+        for k in numbers:
+            size = len(self.order[k * self.size : (k + 1) * self.size])
+            if len(batch := list(islice(samples, size))) < size:
+                return
             yield combine(batch)
+
+
+_END = object()
 
 
 def combine_samples(samples: Sequence[Any]) -> Any:
@@ -123,19 +307,3 @@ def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
             "give combine_samples_fn to pad or collect them"
         )
     return np.stack(arrays)
-
-
-def _positive_integer(name: str, value: Any) -> int:
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(f"DataLoader: {name} must be an integer, given {value!r}") from None
-    if number < 1:
-        raise ValueError(f"DataLoader: {name} must be at least 1, given {number}")
-    return number
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"DataLoader: {name} must be True or False, given {value!r}")
-    return bool(value)

@@ -1,0 +1,26 @@
+"""What settings may be: whole numbers and flags, or an error that names the setting."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+
+def whole(name: str, value: Any, low: int) -> int:
+    """An integer that is at least `low`."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(f"{name} must be an integer, given {value!r}") from None
+    if number < low:
+        raise ValueError(f"{name} must be at least {low}, given {number}")
+    return number
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False, given {value!r}")
+    return bool(value)
