@@ -7,7 +7,14 @@ from .averaging import EMA, SWA, WeightAverage
 from .clipping import clip_by_global_norm, clip_by_norm, clip_by_value, global_norm
 from .noise import GradientNoise
 from .optimizer import Optimizer
+from .rules.adadelta import AdaDelta
+from .rules.adagrad import AdaGrad
 from .rules.adam import Adam, AdamW
+from .rules.adamax import Adamax
+from .rules.lion import Lion
+from .rules.nadam import NAdam
+from .rules.radam import RAdam
+from .rules.rmsprop import RMSProp
 from .rules.sgd import SGD
 from .schedulers import (
     ConstantLR,
@@ -36,8 +43,11 @@ __all__ = [
     "SGD",
     "SWA",
     "Accumulation",
+    "AdaDelta",
+    "AdaGrad",
     "Adam",
     "AdamW",
+    "Adamax",
     "ConstantLR",
     "CosineAnnealingLR",
     "CosineAnnealingWarmRestarts",
@@ -46,11 +56,15 @@ __all__ = [
     "LRScheduler",
     "LambdaLR",
     "LinearLR",
+    "Lion",
     "MultiStepLR",
+    "NAdam",
     "NoamLR",
     "OneCycleLR",
     "Optimizer",
     "PolynomialLR",
+    "RAdam",
+    "RMSProp",
     "ReduceLROnPlateau",
     "SequentialLR",
     "Statistics",

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..optimizer import Optimizer, Params, like_parameter
 from ..settings import between, flag
+from .averages import average
 
 
 class Adam(Optimizer):
@@ -49,13 +50,9 @@ class Adam(Optimizer):
         # With c = √(1−β₂ᵗ), √v̂ = √v / c, so that  lr · m̂ / (√v̂ + δ) = a · m / (√v + b)  with two plain numbers:
         c = sqrt(1 - s.beta2**s.t)
         a, b = s.lr * c / (1 - s.beta1**s.t), s.delta * c
-        d = (1 - s.beta1) * g  # the one array made here; each line below is one pass over arrays in the cache
-        m *= s.beta1
-        m += d  # m ← β₁m + (1−β₁)g
-        np.multiply(g, g, out=d)
-        d *= 1 - s.beta2
-        v *= s.beta2
-        v += d  # v ← β₂v + (1−β₂)g²
+        d = np.empty_like(g)  # the one array made here; each call below is a few passes over arrays in the cache
+        average(m, s.beta1, g, d)  # m ← β₁m + (1−β₁)g
+        average(v, s.beta2, np.multiply(g, g, out=d), d)  # v ← β₂v + (1−β₂)g²
         if s.amsgrad:
             v = np.maximum(v_max, v, out=v_max)
         np.sqrt(v, out=d)
