@@ -7,6 +7,7 @@ from .check import check_grad, check_vjp
 from .checkpoint import checkpoint
 from .derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .dtype import default_dtype, set_default_dtype
+from .global_randomness import GlobalRandomness
 from .mode import Observer, enable_grad, is_grad_enabled, no_grad
 from .op import kernel, op
 from .ops import *  # noqa: F403
@@ -38,6 +39,7 @@ if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without _
         "AnomalyError",
         "Buffer",
         "Composite",
+        "GlobalRandomness",
         "Observer",
         "Parameter",
         "RowSparse",

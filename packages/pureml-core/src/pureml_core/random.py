@@ -23,6 +23,12 @@ def sequence() -> np.random.SeedSequence:
     return _sequence
 
 
+def put_sequence(seeds: np.random.SeedSequence) -> None:
+    """Make this the global seed sequence."""
+    global _sequence
+    _sequence = seeds
+
+
 def set_seed(seed: int) -> None:
     """Start the global seed sequence anew: the generators made from now on draw the same numbers in every run.
 
@@ -33,8 +39,7 @@ def set_seed(seed: int) -> None:
         TypeError: `seed` is not an integer.
         ValueError: `seed` is negative.
     """
-    global _sequence
-    _sequence = np.random.SeedSequence(_checked(seed))
+    put_sequence(np.random.SeedSequence(_checked(seed)))
 
 
 def seed_everything(seed: int) -> int:

@@ -3,6 +3,7 @@
 from importlib.metadata import version as _version
 
 from .archive import ArchiveError, Contents, MissingArrayError, archive_path, load, save, validate
+from .checkpoint import Checkpoint, Restored
 from .exchange import (
     ExportError,
     arrays_of,
@@ -25,11 +26,13 @@ __version__ = _version("pureml-io")
 __all__ = [
     "ArchiveError",
     "ArrayStorage",
+    "Checkpoint",
     "Contents",
     "Difference",
     "ExportError",
     "Inspection",
     "MissingArrayError",
+    "Restored",
     "archive_path",
     "arrays_of",
     "diff",

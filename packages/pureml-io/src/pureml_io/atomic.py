@@ -35,7 +35,7 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "is a folder, needed a file name", str(target))
     prefix = f".{target.name[:40]}~"
-    _remove_leftovers(target.parent, prefix)
+    remove_leftovers(target.parent, prefix)
     file, temporary = _locked_file(target.parent, prefix)
     try:
         with file:
@@ -66,7 +66,8 @@ def _locked_file(folder: Path, prefix: str) -> tuple[IO[bytes], Path]:
         file.close()
 
 
-def _remove_leftovers(folder: Path, prefix: str) -> None:
+def remove_leftovers(folder: Path, prefix: str) -> None:
+    """Remove temporary files with names that begin so, whose writers have died."""
     for entry in os.scandir(folder):
         if entry.name.startswith(prefix) and entry.name.endswith(".tmp"):
             # Gone meanwhile, or in use on Windows, or not ours: whatever cannot be removed does not hinder us.

@@ -1,0 +1,376 @@
+"""Checkpoints: all that a training run must remember, in one file a step, so that it goes on as if never stopped.
+
+One State holds the states of all objects: arrays under `model.L1.W`, the rest among its literals. It is an archive like
+any other, `step-0000001200.pureml.zip`, whole or not there.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import numpy as np
+from pureml_core import GlobalRandomness
+from pureml_core.state import State, Stateful, StateMismatch, collect, decode, encode, restore_tensors
+
+from .archive import SUFFIX, load, save, validate
+from .atomic import remove_leftovers
+from .container import ArchiveError
+
+KIND = "pureml_io.Checkpoint/1"
+GLOBAL = "global_randomness"  # the name of what every checkpoint holds besides the user's objects
+NAME = re.compile(rf"step-(\d{{10,}}){re.escape(SUFFIX)}")
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What `Checkpoint.restore` found.
+
+    Attributes:
+        step: the step of the file.
+        literals: what the user gave to `save`.
+        metric: likewise, or None.
+        path: of the file.
+        skipped: one line for each newer file that is not whole, and why; without `strict`, also what did not fit.
+    """
+
+    step: int
+    literals: dict[str, Any]
+    metric: float | None
+    path: Path
+    skipped: list[str] = field(default_factory=list)
+
+
+class Checkpoint:
+    """Saves a training run step by step into a folder, and restores the newest whole one.
+
+        checkpoint = Checkpoint("runs/a", {"model": model, "optim": optim, "loader": loader}, every=100)
+        done = checkpoint.restore()
+        step = done.step if done else 0
+        ...
+            step += 1
+            checkpoint.save(step)
+
+    Besides the objects a file holds the global sources of random numbers: the seed sequence of `pureml_core.set_seed`,
+    Python's `random` and NumPy's `np.random`.
+
+    Args:
+        folder: made at the first save; for one run alone.
+        objects: by name, whatever is Stateful (models, optimizers, schedulers, loaders), and NumPy Generators.
+        keep: how many files stay, the newest ones; None: all.
+        every: `save` does nothing at steps that are no multiple of it.
+        best: "min" or "max": the file of the best metric stays too.
+        background: write in a thread. `save` takes its snapshot, waits for the file before, and returns; what goes
+            wrong is raised by the next call, at the latest by `close()`.
+        compression_level: 0 to 9, as in `save`.
+
+    Raises:
+        TypeError: an object is not Stateful, or something else is of the wrong type.
+        ValueError: a name has a dot, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        folder: str | PathLike[str],
+        objects: Mapping[str, Any],
+        *,
+        keep: int | None = 3,
+        every: int = 1,
+        best: Literal["min", "max"] | None = None,
+        background: bool = False,
+        compression_level: int = 3,
+    ) -> None:
+        for name, obj in objects.items():
+            if not isinstance(name, str) or not name or "." in name or name == GLOBAL:
+                raise ValueError(f"Checkpoint: given the name {name!r}, needed a string without dots, not {GLOBAL!r}")
+            if not isinstance(obj, np.random.Generator | Stateful):
+                raise TypeError(f"Checkpoint: {name!r} is {type(obj).__name__}, needed a Generator, or state() and "
+                                "restore(); plain values belong into save(step, literals=...)")  # fmt: skip
+        if best not in (None, "min", "max"):
+            raise ValueError(f"Checkpoint: best: given {best!r}, needed 'min', 'max' or None")
+        self.folder = Path(folder)
+        self.objects = dict(objects)
+        self.keep = None if keep is None else _whole("keep", keep, 1)
+        self.every = _whole("every", every, 1)
+        self.best = best
+        self.background = background
+        self.compression_level = compression_level
+        self._metrics: dict[int, float | None] | None = None  # of the files in the folder, once they have been read
+        self._abandoned: set[int] = set()  # later than the step that was restored: the next save removes them
+        self._saved: int | None = None  # the last step that this object saved
+        self._pool: ThreadPoolExecutor | None = None
+        self._pending: Future[Path] | None = None
+
+    # ---- saving
+
+    def save(
+        self,
+        step: int,
+        *,
+        metric: float | None = None,
+        literals: Mapping[str, Any] | None = None,
+        force: bool = False,
+    ) -> Path | None:
+        """Write a file for this step, then remove what is not to be kept.
+
+        Args:
+            step: how far the run is, >= 0, more at every call.
+            metric: for `best`; nan is never the best.
+            literals: values of the user's own (see `pureml_core.state.encode`), which `restore` gives back.
+            force: save although `step` is no multiple of `every`.
+
+        Returns:
+            The path; None where nothing is saved.
+
+        Raises:
+            ValueError: the folder holds this or a later step of a run that this one has not gone on from.
+            TypeError: something cannot be stored.
+            OSError: the file cannot be written; earlier ones stay.
+        """
+        step = _whole("step", step, 0)
+        if self.best is not None and metric is None and (force or step % self.every == 0):
+            raise ValueError(f"Checkpoint.save: best={self.best!r} needs a metric; give save(step, metric=...)")
+        if step % self.every and not force:
+            return None
+        self.wait()
+        later = [s for s in self.steps if s >= step and s not in self._abandoned and s != self._saved]
+        if later or (self._saved or 0) > step:
+            raise ValueError(
+                f"Checkpoint.save: given step {step}, but {self.folder} holds step {max([*later, self._saved or 0])}; "
+                "restore() goes on from there, and a new run needs a folder of its own"
+            )
+        state = self._snapshot(step, None if metric is None else float(metric), literals or {})
+        path = self.folder / f"step-{step:010d}{SUFFIX}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        if not self.background:
+            return self._write(state, path, step)
+        self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._pending = self._pool.submit(self._write, state, path, step)
+        return path
+
+    def wait(self) -> None:
+        """Until a file that is being written is there; raises what went wrong with it."""
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def close(self) -> None:
+        """Wait, and end the thread."""
+        try:
+            self.wait()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown()
+                self._pool = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    # ---- restoring
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps of the files in the folder, ascending, whole or not."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(int(match[1]) for entry in self.folder.iterdir() if (match := NAME.fullmatch(entry.name)))
+
+    def restore(self, step: int | Literal["best"] | None = None, *, strict: bool = True) -> Restored | None:
+        """Put all objects, and the global sources of random numbers, into the state of a file: all or nothing.
+
+        A run that goes on from an earlier step than the last makes the later files worthless: its first `save` removes
+        them.
+
+        Args:
+            step: the newest that is whole when None; a step; or "best", the one with the best metric.
+            strict: with False, what does not fit an object is skipped, and told in the result.
+
+        Returns:
+            What was found; None if the folder holds no file yet.
+
+        Raises:
+            FileNotFoundError: there is no file of that step.
+            ArchiveError: (a ValueError) there are files, but none is whole, or the one asked for is not.
+            ValueError: under `strict`, the state does not fit the objects.
+        """
+        self.wait()
+        found = self.steps
+        if step == "best":
+            chosen = self._best_of(self._read_metrics())
+            if chosen is None:
+                raise FileNotFoundError(f"Checkpoint.restore: no file in {self.folder} has a metric")
+            candidates = [chosen]
+        elif step is None:
+            candidates = found[::-1]
+        elif step in found:
+            candidates = [step]
+        else:
+            raise FileNotFoundError(f"Checkpoint.restore: {self.folder} has no step {step}; it has {found or 'none'}")
+        skipped: list[str] = []
+        for at in candidates:
+            path = self._path(at)
+            try:
+                state = load(path)
+                if state.kind != KIND:
+                    raise ArchiveError(f"{path}: given a state of {state.kind!r}, needed {KIND!r}")
+                parts, literals = _parts(state)
+            except ArchiveError as error:
+                skipped.append(str(error))
+                continue
+            skipped += self._put_back(parts, strict)
+            self._abandoned = {s for s in found if s > at}
+            self._saved = at
+            return Restored(at, literals, _metric(state), path, skipped)
+        if skipped:
+            raise ArchiveError(f"{self.folder}: none of its files is whole: {'; '.join(skipped)}")
+        return None
+
+    # ---- inside
+
+    def _everything(self) -> dict[str, Any]:
+        return {**self.objects, GLOBAL: GlobalRandomness()}
+
+    def _snapshot(self, step: int, metric: float | None, literals: Mapping[str, Any]) -> State:
+        arrays: dict[str, np.ndarray] = {}
+        objects: dict[str, Any] = {}
+        for name, obj in self._everything().items():
+            part = _state_of(obj)
+            arrays |= {f"{name}.{key}": array for key, array in part.arrays.items()}
+            objects[name] = {"kind": part.kind, "literals": part.literals}
+        kept = {"step": step, "metric": encode(metric), "literals": encode(dict(literals)), "objects": objects}
+        return State(KIND, arrays, kept)
+
+    def _write(self, state: State, path: Path, step: int) -> Path:
+        metrics = self._read_metrics() if self.best else None
+        remove_leftovers(self.folder, ".step-")
+        save(state, path, compression_level=self.compression_level)
+        self._saved = step
+        if metrics is not None:
+            metrics[step] = _metric(state)
+        for old in self._superfluous(metrics):
+            self._path(old).unlink(missing_ok=True)
+            if metrics is not None:
+                metrics.pop(old, None)
+        self._abandoned.clear()
+        return path
+
+    def _superfluous(self, metrics: Mapping[int, float | None] | None) -> list[int]:
+        """Steps whose files go: abandoned ones, and all but the newest and the best."""
+        abandoned = {s for s in self._abandoned if s != self._saved}
+        steps = [s for s in self.steps if s not in abandoned]
+        kept = set(steps if self.keep is None else steps[-self.keep :])
+        if metrics is not None and (best := self._best_of({s: metrics.get(s) for s in steps})) is not None:
+            kept.add(best)
+        return sorted(abandoned | set(steps) - kept)
+
+    def _best_of(self, metrics: Mapping[int, float | None]) -> int | None:
+        """The step of the best metric, the newest of equals."""
+        known = [
+            (m if self.best != "min" else -m, s) for s, m in metrics.items() if m is not None and not math.isnan(m)
+        ]
+        return max(known)[1] if known else None
+
+    def _read_metrics(self) -> dict[int, float | None]:
+        """The metrics of the files in the folder; None for one that has none or is not whole."""
+        if self._metrics is None:
+            self._metrics = {}
+            for step in self.steps:
+                try:
+                    self._metrics[step] = _metric(validate(self._path(step), max_bytes=1 << 62))
+                except ArchiveError:
+                    self._metrics[step] = None
+        return self._metrics
+
+    def _path(self, step: int) -> Path:
+        return self.folder / f"step-{step:010d}{SUFFIX}"
+
+    def _put_back(self, parts: Mapping[str, State], strict: bool) -> list[str]:
+        """Restore every object; if one refuses, all are put back as they were. Returns what was skipped."""
+        everything = self._everything()
+        problems = [f"missing the object {name!r}" for name in everything if name not in parts]
+        problems += [f"unexpected object {name!r}" for name in parts if name not in everything]
+        if strict and problems:
+            raise StateMismatch("Checkpoint", problems)
+        before: dict[str, State] = {}
+        try:
+            for name, obj in everything.items():
+                if name in parts:
+                    before[name] = _state_of(obj)
+                    problems += [f"{name}: {line}" for line in _restore(obj, parts[name], strict) or ()]
+        except BaseException:
+            for name, state in before.items():
+                _restore(everything[name], state, True)
+            raise
+        return problems
+
+
+def _state_of(obj: Any) -> State:
+    if isinstance(obj, np.random.Generator):
+        arrays, generators = collect({"generator": obj})
+        return State("numpy.Generator/1", arrays, generators)
+    state: State = obj.state()
+    return state
+
+
+def _restore(obj: Any, state: State, strict: bool) -> Any:
+    if isinstance(obj, np.random.Generator):
+        return restore_tensors({"generator": obj}, state.arrays, state.literals, strict=strict)
+    done = obj.restore(state, strict=strict)
+    return done if isinstance(done, list) else None
+
+
+def _parts(state: State) -> tuple[dict[str, State], dict[str, Any]]:
+    """The states of the objects, and the user's literals.
+
+    Raises:
+        ArchiveError: they are not what `save` writes.
+    """
+    objects, literals = state.literals.get("objects"), state.literals.get("literals")
+    if not isinstance(objects, dict) or not isinstance(literals, dict):
+        raise ArchiveError("its literals are not those of a checkpoint")
+    arrays: dict[str, dict[str, np.ndarray]] = {name: {} for name in objects}
+    for key, array in state.arrays.items():
+        name, _, rest = key.partition(".")
+        if name not in arrays:
+            raise ArchiveError(f"its array {key!r} belongs to no object")
+        arrays[name][rest] = array
+    parts = {}
+    for name, given in objects.items():
+        if not isinstance(given, dict) or not isinstance(given.get("kind"), str):
+            raise ArchiveError(f"its object {name!r} has no kind")
+        if not isinstance(given.get("literals"), dict):
+            raise ArchiveError(f"its object {name!r} has no literals")
+        parts[name] = State(given["kind"], arrays[name], given["literals"])
+    try:
+        return parts, decode(literals)
+    except (TypeError, ValueError) as error:
+        raise ArchiveError(f"its literals: {error}") from error
+
+
+def _metric(saved: Any) -> float | None:
+    """The metric in a State or in an archive's Contents."""
+    try:
+        value = decode(saved.literals.get("metric"))
+    except (TypeError, ValueError):
+        return None
+    return float(value) if isinstance(value, int | float) else None
+
+
+def _whole(name: str, given: Any, low: int) -> int:
+    try:
+        value = operator.index(given)
+    except TypeError:
+        raise TypeError(f"Checkpoint: {name}: given {given!r}, needed an integer >= {low}") from None
+    if value < low:
+        raise ValueError(f"Checkpoint: {name}: given {given!r}, needed an integer >= {low}")
+    return value
