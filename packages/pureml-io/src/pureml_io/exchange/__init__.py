@@ -1,7 +1,8 @@
 """Weights to and from the rest of the field: safetensors, npz, PyTorch, ONNX, and archives of ym-pure-ml 1.2."""
 
 from .npz import load_npz, save_npz
-from .onnx import ExportError, save_onnx
+from .onnx import save_onnx
+from .onnx_trace import ExportError
 from .safetensors import load_safetensors, save_safetensors
 from .tensors import arrays_of, restore_arrays
 from .torch import from_torch_state_dict, to_torch_state_dict

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from .onnx import Call
+    from .onnx_graph import Call
 
 Converter = Callable[["Call"], "str | list[str]"]
 CONVERTERS: dict[str, Converter] = {}  # "pureml_core.exp" -> how

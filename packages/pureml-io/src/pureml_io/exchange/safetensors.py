@@ -37,13 +37,13 @@ def save_safetensors(obj: Any, path: str | PathLike[str], *, metadata: Mapping[s
         TypeError: an array has a dtype that the format lacks, such as complex128.
         ImportError: the extra `safetensors` is not installed.
     """
-    package = _package("safetensors.numpy")
+    _package()
     arrays = {name: np.ascontiguousarray(x).reshape(np.shape(x)) for name, x in arrays_of(obj).items()}
     for name, x in arrays.items():
         if np.dtype(x.dtype).newbyteorder("<") not in map(np.dtype, DTYPES.values()):
             raise TypeError(f"array {name!r} has dtype {x.dtype}; safetensors holds {', '.join(DTYPES)}")
     arrays = {name: x.astype(x.dtype.newbyteorder("="), copy=False) for name, x in arrays.items()}
-    data = package.save(arrays, None if metadata is None else dict(metadata))
+    data = importlib.import_module("safetensors.numpy").save(arrays, None if metadata is None else dict(metadata))
     with replacing(Path(path)) as file:
         file.write(data)
     return Path(path)
@@ -59,7 +59,7 @@ def load_safetensors(path: str | PathLike[str]) -> dict[str, np.ndarray]:
         ArchiveError: (a ValueError) the file is damaged, or holds a dtype that NumPy cannot, such as float8.
         ImportError: the extra `safetensors` is not installed.
     """
-    package = _package("safetensors")
+    package = _package()
     data = Path(path).read_bytes()
     refuse_pickle(path, data[:2])
     try:
@@ -81,8 +81,8 @@ def _array(path: Any, name: str, *, dtype: str, shape: list[int], data: bytearra
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def _package(name: str) -> Any:
+def _package() -> Any:
     try:
-        return importlib.import_module(name)
+        return importlib.import_module("safetensors")
     except ImportError as error:
         raise ImportError("safetensors files need a package: pip install pureml-io[safetensors]") from error
