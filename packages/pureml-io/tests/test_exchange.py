@@ -388,7 +388,7 @@ def test_optimizers_and_schedulers_of_ym_pure_ml():
     assert adam.kind == "ym-pure-ml/optimizer" and adam.literals["optim.meta"]["hypers"]["_t"] == 3
     assert sorted(adam.arrays) == [f"optim.{slot}.{i}" for slot in ("_r", "_v", "param") for i in (0, 1)]
     assert step.literals["sched.meta"] == {"last_step": 3, "base_lr": 2.0, "class": "StepLR"}
-    with pytest.raises(ValueError, match="archive of kind 'ym-pure-ml/optimizer', needed a model's"):
+    with pytest.raises(ValueError, match="archive of kind 'ym-pure-ml/optimizer', needed one of its own"):
         restore_ym_pure_ml(Interop(), adam)
 
 

@@ -22,7 +22,7 @@ from typing import IO, Any
 import numpy as np
 from numcodecs import blosc  # type: ignore[import-untyped]
 from pureml_core import Tensor
-from pureml_core.state import Composite, State, parameters
+from pureml_core.state import Composite, State, Stateful, parameters
 
 from ..archive import ArchiveError, MissingArrayError
 from ..layout import DTYPES
@@ -30,6 +30,7 @@ from .tensors import tensors_of, write
 
 KIND = "ym-pure-ml"
 LITERALS = 16 << 20  # bytes that a zarr.json may have
+SLOTS = {"SGD": {"_v": "v"}, "AdaGrad": {"_r": "r"}, "RMSProp": {"_r": "r"}, "Adam": {"_v": "m", "_r": "v"}}  # ours
 NOT_SETTINGS = frozenset({"training", "method", "seed", "nonlinearity"})  # how weights were drawn, and the mode
 
 
@@ -39,7 +40,7 @@ def load_ym_pure_ml(path: str | PathLike[str]) -> State:
     Returns:
         A State of kind "ym-pure-ml/model", "ym-pure-ml/parameters", "ym-pure-ml/optimizer" or
         "ym-pure-ml/scheduler"; its literals are the group's attributes `meta`, `literals`, `optim.meta` and
-        `sched.meta`, as far as there are such. `restore_ym_pure_ml` takes the first two into a model.
+        `sched.meta`, as far as there are such. `restore_ym_pure_ml` takes them into objects.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -54,11 +55,14 @@ def load_ym_pure_ml(path: str | PathLike[str]) -> State:
             raise kind(f"{path}: {error}") from error
 
 
-def restore_ym_pure_ml(model: Any, state: State | str | PathLike[str], *, strict: bool = True) -> list[str]:
-    """Take parameters, running moments and literals of ym-pure-ml 1.2 into a model of the same attributes.
+def restore_ym_pure_ml(obj: Any, state: State | str | PathLike[str], *, strict: bool = True) -> list[str]:
+    """Take what ym-pure-ml 1.2 saved of a model, an optimizer or a scheduler into one of ours, all or nothing.
 
-    Convolution weights, which are flattened there, get their shape; literals go to attributes that exist, as
-    `NN.load_state` does it. Settings of layers (eps, stride, ...) are compared with those here. All or nothing.
+    A model needs layers under the same attributes. Convolution weights, which are flattened there, get their shape;
+    literals go to attributes that exist, as `NN.load_state` does it. Settings of layers (eps, stride, ...) are compared
+    with those here. An optimizer takes settings, slots and steps, not the parameters, which belong to the model; its
+    parameters must be in the same order. A scheduler takes its step and base rate; it has its other settings already,
+    which are not in the archive.
 
     Args:
         state: what `load_ym_pure_ml` returned, or the path of an archive.
@@ -68,14 +72,49 @@ def restore_ym_pure_ml(model: Any, state: State | str | PathLike[str], *, strict
         What was skipped, one line each; empty under `strict`.
 
     Raises:
-        ValueError: under `strict`, listing everything that does not fit; always for the archive of an optimizer or a
-            scheduler.
+        ValueError: under `strict`, listing everything that does not fit; always for the archive of another kind of
+            object, or of another class of optimizer or scheduler.
         ArchiveError: (a ValueError) as for `load_ym_pure_ml`.
     """
     if not isinstance(state, State):
         state = load_ym_pure_ml(state)
-    if state.kind not in (f"{KIND}/model", f"{KIND}/parameters"):
-        raise ValueError(f"{type(model).__name__}: given an archive of kind {state.kind!r}, needed a model's")
+    kind = state.kind.removeprefix(f"{KIND}/")
+    if kind == "scheduler" and hasattr(obj, "load_state_dict"):
+        obj.load_state_dict(state.literals["sched.meta"])
+        return []
+    if kind == "optimizer" and isinstance(obj, Stateful) and not isinstance(obj, Composite):
+        skipped: Any = obj.restore(_of_optimizer(obj, state), strict=strict)
+        return list(skipped)
+    if kind in ("model", "parameters") and isinstance(obj, Composite):
+        return _restore_model(obj, state, strict=strict)
+    raise ValueError(f"{type(obj).__name__}: given an archive of kind {state.kind!r}, needed one of its own kind")
+
+
+def _of_optimizer(optimizer: Any, state: State) -> State:
+    """The state of one of our optimizers, from its own and what was saved."""
+    meta = state.literals["optim.meta"]
+    name, hypers = type(optimizer).__name__, meta.get("hypers")
+    if meta.get("class") != name or name not in SLOTS or not isinstance(hypers, dict):
+        raise ValueError(f"{name}: given the state of a {meta.get('class')!r}, needed its own class's")
+    own = optimizer.state()
+    groups = [
+        {**group, "settings": {key: hypers.get(key, value) for key, value in group["settings"].items()}}
+        for group in own.literals["groups"]
+    ]
+    names = [param for group in groups for param in group["params"]]
+    arrays, steps = {}, {}
+    for key, array in state.arrays.items():
+        _, slot, i = key.split(".") if key.count(".") == 2 else ("", "", "")
+        param = names[int(i)] if i.isdecimal() and int(i) < len(names) else f"parameter {i}"
+        if slot in SLOTS[name]:
+            arrays[f"{SLOTS[name][slot]}.{param}"] = array
+            steps[param] = hypers.get("_t", 1)
+        elif slot != "param":
+            arrays[key] = array
+    return State(own.kind, arrays, {**own.literals, "lr": hypers.get("lr"), "groups": groups, "steps": steps})
+
+
+def _restore_model(model: Any, state: State, *, strict: bool) -> list[str]:
     whole = state.kind == f"{KIND}/model"
     layers = {key: value for key, value in vars(model).items() if isinstance(value, Composite)}
     names = {id(t): name for name, t in tensors_of(model).items()}
