@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 
 import numpy as np
@@ -9,30 +11,23 @@ from pureml_core import Composite
 
 
 def generators(*roots: Any) -> list[np.random.Generator]:
-    """The random generators in datasets and transforms, each once, in an order that a copy shares.
+    """The random generators inside datasets and transforms, each once, in an order that a copy shares.
 
-    Looks into attributes, lists, tuples and dicts, and there into what is itself a dataset (has `__getitem__`), a
-    transform (can be called) or a Composite.
+    Looks into lists, tuples and dicts, into the attributes of what is a dataset (has `__getitem__`), a transform (can
+    be called) or a Composite, and into what functions, methods and `partial` hold; not into their global names.
     """
     found: list[np.random.Generator] = []
     seen: set[int] = set()
-    stack = [vars(root) for root in reversed(roots) if _has_attributes(root)]
+    stack = [root for root in reversed(roots) if not isinstance(root, list | tuple | dict)]  # these hold samples
     while stack:
-        holder: Any = stack.pop()
-        if id(holder) in seen:
+        item = stack.pop()
+        if id(item) in seen:
             continue
-        seen.add(id(holder))
-        inside = []
-        for item in list(holder.values()) if isinstance(holder, dict) else holder:
-            if isinstance(item, np.random.Generator):
-                if id(item) not in seen:
-                    seen.add(id(item))
-                    found.append(item)
-            elif isinstance(item, list | tuple | dict):
-                inside.append(item)
-            elif _has_attributes(item):
-                inside.append(vars(item))
-        stack.extend(reversed(inside))
+        seen.add(id(item))
+        if isinstance(item, np.random.Generator):
+            found.append(item)
+        else:
+            stack.extend([inner for inner in reversed(_inside(item)) if type(inner) not in _PLAIN])
     return found
 
 
@@ -43,9 +38,26 @@ def reseed(rngs: list[np.random.Generator], *seed: int) -> None:
         bits.state = type(bits)(np.random.SeedSequence((*seed, i))).state
 
 
-def _has_attributes(item: Any) -> bool:
-    return (
-        hasattr(item, "__dict__")
-        and not isinstance(item, type)
-        and (isinstance(item, Composite) or callable(item) or hasattr(type(item), "__getitem__"))
-    )
+_PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None), np.ndarray, type})
+
+
+def _inside(item: Any) -> list[Any]:
+    if isinstance(item, dict):
+        return list(item.values())
+    if isinstance(item, list | tuple):
+        return list(item)
+    if isinstance(item, partial):
+        return [item.func, *item.args, *item.keywords.values()]
+    if isinstance(item, MethodType | BuiltinMethodType):
+        return [item.__self__]
+    if isinstance(item, FunctionType):
+        return [value for cell in item.__closure__ or () for value in _content(cell)]
+    reads = isinstance(item, Composite) or callable(item) or hasattr(type(item), "__getitem__")
+    return list(vars(item).values()) if reads and hasattr(item, "__dict__") and not isinstance(item, type) else []
+
+
+def _content(cell: Any) -> list[Any]:
+    try:
+        return [cell.cell_contents]
+    except ValueError:  # a name that has no value yet
+        return []
