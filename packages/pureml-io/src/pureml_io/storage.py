@@ -192,17 +192,17 @@ class ArrayStorage:
             return
         first = head[0, ...]
         block = self._block_for(to_block_named, _checked_dtype(first.dtype), first.shape, arrays_per_chunk)
-        old = n = block.rows
+        old = end = block.rows
         inner = block.array.shape[1:]
         sizes = itertools.chain([block.per_slab - old % block.per_chunk], itertools.repeat(block.per_slab))
         try:
             for table in _tables(first, arrays, block.dtype, sizes):
-                block.seen_as(n + len(table))[n : n + len(table)] = block.stored(table)  # behind the last row: not seen
-                n += len(table)
-            block.array.resize((n, *inner))  # seen
+                start, end = end, end + len(table)
+                block.seen_as(end)[start:end] = block.stored(table)  # behind the last row: nobody sees it
+            block.array.resize((end, *inner))  # everybody does
         except BaseException:
             if old:
-                block.seen_as(n + block.per_slab).resize((old, *inner))  # drops chunks that are too many
+                block.seen_as(end).resize((old, *inner))  # and drop the chunks behind
             else:
                 self._delete(to_block_named)
             raise
