@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,52 +12,18 @@ from pureml_core.state import State
 from pureml_io import load, save
 from pureml_io.atomic import replacing
 
-KILLED = """
-import os, random, signal, sys, time
-import numpy as np
-from pureml_core.state import State
-from pureml_io import load, save
-
-path, kills = sys.argv[1], int(sys.argv[2])
-random.seed(0)
-numbers = np.random.default_rng(0).integers(0, 100, (4, 200_000))
-
-def state(i):
-    return State("demo", {str(k): numbers[k] + i for k in range(4)}, {"i": i})
-
-start = time.perf_counter()
-save(state(0), path)
-took = time.perf_counter() - start  # on this machine, with whatever else runs on it
-seen, leftovers = set(), 0
-for kill in range(kills):
-    child = os.fork()
-    if child == 0:
-        i = 1000 * kill
-        while True:
-            i += 1
-            save(state(i), path)
-    time.sleep(random.uniform(0.0, max(0.08, 5 * took)))
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    loaded = load(path)
-    seen.add(loaded.literals["i"])
-    for k in range(4):
-        assert np.array_equal(loaded.arrays[str(k)], numbers[k] + loaded.literals["i"])
-    leftovers += any(name.endswith(".tmp") for name in os.listdir(os.path.dirname(path)))
-save(state(-1), path)
-print(len(seen), leftovers, os.listdir(os.path.dirname(path)))
-"""
+SCRIPT = Path(__file__).parents[3] / "tools" / "kill_while_saving.py"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
+@pytest.mark.skipif(not SCRIPT.exists(), reason="needs the repository's tools")
 def test_killed_while_saving(tmp_path):
-    command = [sys.executable, "-c", KILLED, str(tmp_path / "a"), os.environ.get("PUREML_KILLS", "20")]
+    command = [sys.executable, str(SCRIPT), "--kills", "15", "--folder", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    seen, leftovers, files = done.stdout.split(maxsplit=2)
-    assert int(seen) > 1, "the writer never finished a file"
-    assert int(leftovers) > 0, "the writer was never killed in the middle"
-    assert files.strip() == "['a.pureml.zip']", "litter stayed after the next save"
+    torn, saved = (int(word) for word in done.stdout.split() if word.isdecimal() and word != "15")
+    assert torn > 0, "the writer was never killed in the middle"
+    assert saved > 15, "the writer never finished a file"
 
 
 def test_concurrent_saves(tmp_path):

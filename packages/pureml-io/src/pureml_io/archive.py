@@ -272,7 +272,7 @@ def fill(archive: Reader, layouts: dict[str, Layout], arrays: dict[str, np.ndarr
     def decode(task: tuple[str, str, Part]) -> None:
         name, entry, part = task
         try:
-            layouts[name].decode(archive.read(entry, check=False), arrays[name], part)
+            layouts[name].decode(archive, entry, arrays[name], part)
         except ArchiveError as error:
             raise ArchiveError(f"array {name!r}, chunk {entry!r}: {error}") from error
 
@@ -373,7 +373,7 @@ def _json(archive: Reader, entry: str, limit: int) -> Any:
     if archive.entries[entry].size > limit:
         raise ArchiveError(f"{entry!r} has {archive.entries[entry].size} bytes, more than {limit}")
     try:
-        return json.loads(bytes(archive.read(entry)), object_pairs_hook=once, parse_constant=finite)
+        return json.loads(archive.read(entry), object_pairs_hook=once, parse_constant=finite)
     except ArchiveError:
         raise
     except (ValueError, RecursionError) as error:

@@ -6,10 +6,12 @@ holds is a run of bytes in the file. Format: PKWARE, APPNOTE.TXT 6.3 (zip64: 4.5
 
 from __future__ import annotations
 
+import io
+import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -114,32 +116,50 @@ class Reader:
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file, self._lock = file, threading.Lock()
+        plain = isinstance(file, io.BufferedReader) and isinstance(file.raw, io.FileIO) and hasattr(os, "preadv")
+        self._descriptor = file.fileno() if plain else None  # threads read from it side by side
         self.size = file.seek(0, 2)
         self.entries = self._checked(*self._directory())
 
-    def read(self, name: str, *, check: bool = True) -> memoryview:
-        """The content of an entry, compared with its CRC-32 unless the caller has a better check.
+    def read(self, name: str) -> bytes:
+        """The content of an entry, compared with its CRC-32.
 
         Raises:
             ArchiveError: the entry or the header before it is damaged.
         """
-        entry = self.entries[name]
-        header = entry.header()
-        found = self._read(entry.offset, entry.end - entry.offset)
-        if found[: len(header)] != header:
-            raise ArchiveError(f"the header of the entry {name!r} contradicts the directory: the file is damaged")
-        content = memoryview(found)[len(header) :]
-        if check and zlib.crc32(content) != entry.crc:
+        content = bytearray(self.entries[name].size)
+        self.read_into(name, [content])
+        if zlib.crc32(content) != self.entries[name].crc:
             raise ArchiveError(f"the checksum of the entry {name!r} is wrong: the data are damaged")
-        return content
+        return bytes(content)
+
+    def read_into(self, name: str, buffers: Sequence[Any]) -> None:
+        """Fill writable buffers, of the entry's size together, with its content. Its CRC-32 is left to the caller.
+
+        Raises:
+            ArchiveError: the header before the entry is damaged.
+        """
+        entry = self.entries[name]
+        expected = entry.header()
+        header = bytearray(len(expected))
+        self._fill([header, *buffers], entry.offset, entry.end - entry.offset)
+        if header != expected:
+            raise ArchiveError(f"the header of the entry {name!r} contradicts the directory: the file is damaged")
+
+    def _fill(self, buffers: Sequence[Any], offset: int, n: int) -> None:
+        if self._descriptor is not None:
+            found = os.preadv(self._descriptor, buffers, offset)
+        else:
+            with self._lock:
+                self._file.seek(offset)
+                found = sum(self._file.readinto(buffer) for buffer in buffers)  # type: ignore[attr-defined]
+        if found != n:
+            raise ArchiveError(f"it ends within {n} bytes that should be at {offset}: it is truncated")
 
     def _read(self, offset: int, n: int) -> bytes:
-        with self._lock:
-            self._file.seek(offset)
-            data = self._file.read(n)
-        if len(data) != n:
-            raise ArchiveError(f"it ends within {n} bytes that should be at {offset}: it is truncated")
-        return data
+        data = bytearray(n)
+        self._fill([data], offset, n)
+        return bytes(data)
 
     def _directory(self) -> tuple[int, int, int]:
         """How many entries there are, where their directory is, and how many bytes it has."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 from numcodecs import blosc  # type: ignore[import-untyped]
 from numcodecs.checksum32 import CRC32C  # type: ignore[import-untyped]
 
-from .container import ArchiveError, checksum
+from .container import ArchiveError, Reader, checksum
 
 DTYPES = {
     name: np.dtype(name).newbyteorder("<")
@@ -33,7 +33,7 @@ COPIED = 4 << 5 | 2 << 3 | 2  # flags: zstd, blocks whole, not packed at all
 OVERHEAD = BLOSC.size + 4  # with the crc32c: what a chunk that does not shrink grows by
 
 SAMPLE = 1 << 14  # bytes
-WORTH = 0.8  # Random float32 mantissas leave 0.83 at best and are slow to pack.
+WORTH = 0.8  # Random float32 mantissas leave 0.83 at best, and packing them is slower than a disk.
 
 Part = tuple[Any, ...]  # slices and an ellipsis, which makes a part of a 0-d array a view of it too
 
@@ -96,53 +96,64 @@ class Layout:
             padded[tuple(slice(n) for n in piece.shape)] = piece
             piece = padded
         raw = np.ascontiguousarray(piece, DTYPES[self.dtype]).reshape(-1)
-        if level and (not sample or _worth(raw, level)):
+        if level and (not sample or _worth(raw)):
             pieces = [blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)]
         else:
             sizes = raw.nbytes, min(raw.nbytes, 1 << 14), BLOSC.size + raw.nbytes
             pieces = [BLOSC.pack(2, 1, COPIED, raw.itemsize, *sizes), raw.view(np.uint8)]
-        crc = 0
-        for data in pieces:
-            crc = CRC32C.checksum(data, crc)
-        pieces.append(struct.pack("<I", crc))
+        pieces.append(_crc32c(pieces))
         return pieces, checksum(pieces)
 
-    def decode(self, stored: memoryview, array: np.ndarray, part: Part) -> None:
-        """Write stored bytes into their part of the array.
+    def decode(self, archive: Reader, entry: str, array: np.ndarray, part: Part) -> None:
+        """Read a chunk into its part of the array.
 
         Raises:
-            ArchiveError: the bytes are damaged, or do not unpack to exactly one chunk.
+            ArchiveError: its bytes are damaged, or do not unpack to exactly one chunk.
         """
-        packed, crc = np.frombuffer(stored, np.uint8)[:-4], stored[-4:]
-        if len(packed) < BLOSC.size or struct.pack("<I", CRC32C.checksum(packed)) != crc:
-            raise ArchiveError("its checksum is wrong: the data are damaged")
-        # Blosc believes its header, so the header has to be right.
-        version, _, flags, itemsize, nbytes, _, packed_nbytes = BLOSC.unpack_from(stored)
-        if version != 2 or flags >> 5 != COPIED >> 5 or itemsize != DTYPES[self.dtype].itemsize:
-            raise ArchiveError("it was not packed by Blosc with zstd")
-        if nbytes != self.chunk_nbytes or packed_nbytes != len(packed):
-            raise ArchiveError(f"it claims {nbytes} bytes packed into {packed_nbytes}, needed {self.chunk_nbytes} "
-                               f"packed into {len(packed)}")  # fmt: skip
-        target = array[part]
+        target, size = array[part], archive.entries[entry].size
         whole = target.shape == self.chunks and target.flags.c_contiguous
         chunk = target if whole else np.empty(self.chunks, DTYPES[self.dtype])
-        try:
-            blosc.decompress(packed, chunk.reshape(-1).view(np.uint8))
-        except RuntimeError as error:
-            raise ArchiveError(f"it cannot be unpacked: {error}") from error
-        if chunk.dtype == bool and chunk.view(np.uint8).max() > 1:
+        raw = chunk.reshape(-1).view(np.uint8)
+        if size < OVERHEAD:
+            raise ArchiveError(f"it has {size} bytes, needed at least {OVERHEAD}")
+        copied = size == raw.nbytes + OVERHEAD  # then it is read to where it belongs
+        packed = np.empty(BLOSC.size if copied else size - 4, np.uint8)
+        pieces, crc = [packed, raw] if copied else [packed], bytearray(4)
+        archive.read_into(entry, [*pieces, crc])
+        if _crc32c(pieces) != crc:
+            raise ArchiveError("its checksum is wrong: the data are damaged")
+        # Blosc believes its header, so the header has to be right.
+        version, _, flags, itemsize, nbytes, _, packed_nbytes = BLOSC.unpack(packed[: BLOSC.size].tobytes())
+        if version != 2 or flags >> 5 != COPIED >> 5 or itemsize != DTYPES[self.dtype].itemsize:
+            raise ArchiveError("it was not packed by Blosc with zstd")
+        if nbytes != raw.nbytes or packed_nbytes != size - 4 or copied != bool(flags & 2):
+            raise ArchiveError(f"it claims {nbytes} bytes packed into {packed_nbytes}, needed {raw.nbytes} "
+                               f"packed into {size - 4}")  # fmt: skip
+        if not copied:
+            try:
+                blosc.decompress(packed, raw)
+            except RuntimeError as error:
+                raise ArchiveError(f"it cannot be unpacked: {error}") from error
+        if chunk.dtype == bool and raw.max() > 1:
             raise ArchiveError("it holds booleans that are neither true nor false")
         if not whole:
             target[...] = chunk[tuple(slice(n) for n in target.shape)]
 
 
-def _worth(raw: np.ndarray, level: int) -> bool:
-    """Whether packing pays: does a sample from four places of a chunk shrink enough?"""
+def _crc32c(pieces: Sequence[Any]) -> bytes:
+    crc = 0
+    for data in pieces:
+        crc = CRC32C.checksum(data, crc)
+    return struct.pack("<I", crc)
+
+
+def _worth(raw: np.ndarray) -> bool:
+    """Whether packing pays: does a sample from four places of a chunk shrink enough, by LZ4, which takes no time?"""
     n = SAMPLE // 4 // raw.itemsize
     if len(raw) <= 4 * n:
         return True
     sample = np.concatenate([raw[at : at + n] for at in range(0, len(raw) - n + 1, (len(raw) - n) // 3)])
-    return len(blosc.compress(sample, b"zstd", level, blosc.BITSHUFFLE, 0)) < WORTH * sample.nbytes
+    return len(blosc.compress(sample, b"lz4", 1, blosc.BITSHUFFLE, 0)) < WORTH * sample.nbytes
 
 
 def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
