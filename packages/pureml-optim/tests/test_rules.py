@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pureml_optim
 import pytest
-from pureml_core import Parameter, Tensor, log_softmax, maximum
+from pureml_core import Parameter, RowSparse, Tensor, log_softmax, maximum
 from pureml_optim import (
     SGD,
     AdaDelta,
@@ -281,6 +281,28 @@ def test_maximizing_is_minimizing_along_the_opposite_gradient(rule):
         assert np.array_equal(up[name].data, down[name].data), name
 
 
+def test_a_row_sparse_step_touches_its_rows_alone(rule):
+    rng = np.random.default_rng(0)
+    before = rng.standard_normal((9, 2, 3))
+    sparse, dense = (Tensor(before.copy(), requires_grad=True) for _ in range(2))
+    optim, other = rule({"t": sparse}, weight_decay=0.1), rule({"t": dense}, weight_decay=0.1)
+    for _ in range(7):
+        g = RowSparse(np.array([4, 1, 4]), rng.standard_normal((3, 2, 3)), (9, 2, 3))
+        sparse.grad, dense.grad = g, g.dense()
+        optim.step()
+        other.step()
+    state = optim.state().arrays
+    if not optim.blocks:  # as if it were dense
+        np.testing.assert_array_equal(sparse.data, dense.data)
+        return
+    touched, others = [1, 4], [0, 2, 3, 5, 6, 7, 8]
+    np.testing.assert_allclose(sparse.data[touched], dense.data[touched], rtol=1e-12)
+    np.testing.assert_array_equal(sparse.data[others], before[others])
+    for name, slot in other.state().arrays.items():
+        np.testing.assert_allclose(state[name][touched], slot[touched], rtol=1e-12)
+        assert not state[name][others].any()
+
+
 def test_together_and_alone_agree_bit_for_bit(rule):
     together, alone = made(), made()
     optim = rule(together, weight_decay=0.1)
@@ -420,9 +442,9 @@ def test_rewinding_to_a_snapshot_repeats_what_followed(rule):
 
 
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda optim: pickle.loads(pickle.dumps(optim))])
-def test_a_copy_goes_its_own_way(copied):
+def test_a_copy_goes_its_own_way(rule, copied):
     params = made()
-    optim = Adam(params, 0.1)
+    optim = rule(params)
     give_gradients(params, 0)
     optim.step()
     state = optim.state()
@@ -457,3 +479,107 @@ def test_an_array_that_is_replaced_is_the_one_updated(rule):
     if optim.state().arrays:
         with pytest.raises(ValueError, match=r"'bias' now has shape \(9,\)"):
             optim.step()
+
+
+# ---- settings
+
+# what none of them may be, by name; a setting that is not here fails
+NO_NUMBER = [None, "0.1", np.ones(2), 1j, float("nan")]
+NO_FLAG = [None, 1, "no"]
+WRONG = {
+    "lr": [-1, float("inf"), *NO_NUMBER],
+    "weight_decay": [-0.1, float("inf"), *NO_NUMBER],
+    "decoupled_wd": NO_FLAG,
+    "maximize": NO_FLAG,
+    "delta": [-1e-8, float("inf"), *NO_NUMBER],
+    "amsgrad": NO_FLAG,
+    "centered": NO_FLAG,
+    "momentum": [-0.1, 1, "polyak", None],
+    "momentum_decay": [-1e-3, float("inf"), *NO_NUMBER],
+    "lr_decay": [-1e-3, float("inf"), *NO_NUMBER],
+    "initial_accumulator_value": [-0.1, float("inf"), *NO_NUMBER],
+    **{name: [-0.1, 1, 1.5, *NO_NUMBER] for name in ("beta", "beta1", "beta2")},
+}
+
+
+@pytest.mark.parametrize("cls", sorted({row.rule for row in RULES.values()}, key=lambda cls: cls.__name__))
+def test_every_setting_is_checked_and_named(cls):
+    w = Parameter([1.0])
+    optim = cls([w], 0.1)
+    own = set(inspect.signature(cls).parameters) - {"model_params", "common", "settings", "groups"}
+    assert own <= set(optim.groups[0].settings), "a keyword is not a setting"
+    for name in optim.groups[0].settings:
+        if cls is AdamW and name == "decoupled_wd":
+            continue
+        for value in WRONG[name]:
+            with pytest.raises((ValueError, TypeError), match=f"^{cls.__name__}: {name}: given"):
+                cls([w], **{"lr": 0.1} | {name: value})
+            with pytest.raises((ValueError, TypeError), match=f"^{cls.__name__}: {name}: given"):
+                optim.add_group([Parameter([1.0])], **{name: value})
+    assert len(optim.groups) == 1
+
+
+# ---- what one rule has and others have not
+
+
+def trained_on(optim, w, gradients):
+    for g in gradients:
+        w.grad = np.broadcast_to(np.asarray(g, w.dtype), w.shape)
+        optim.step()
+    return w.data
+
+
+def test_a_slot_is_kept_only_where_it_is_needed():
+    for settings, needed in [
+        ({}, "r"),
+        ({"centered": True}, "rm"),
+        ({"momentum": 0.5}, "rv"),
+        ({"momentum": 0.5, "centered": True}, "rmv"),
+    ]:
+        w = Parameter([1.0])
+        optim = RMSProp([w], 0.1, **settings)
+        trained_on(optim, w, [1.0])
+        assert list(optim.state().arrays) == [f"{slot}.0" for slot in needed]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_centred_rmsprop_takes_the_root_of_no_negative_variance(dtype):
+    w = Parameter(np.zeros(100), dtype)
+    g = np.random.default_rng(0).standard_normal(100)
+    assert np.isfinite(trained_on(RMSProp([w], 1e-3, centered=True), w, [g] * 300)).all()
+
+
+@pytest.mark.parametrize("decay", [0.0, 4e-3, 0.5, 20.0])
+def test_the_running_product_of_nadam_for_many_steps(decay):
+    w, rng = Parameter([0.0], np.float64), np.random.default_rng(0)
+    optim = NAdam([w], 0.01, beta1=0.999, momentum_decay=decay)
+    s = SimpleNamespace(**optim.groups[0].settings)
+    expected, m, v, product = 0.0, 0.0, 0.0, 1.0
+    for t in range(1, 1_500):
+        w.grad = rng.standard_normal(1)
+        m, v = moments(s, float(w.grad[0]), m, v)
+        mu, ahead = (s.beta1 * (1 - 0.5 * 0.96 ** (i * decay)) for i in (t, t + 1))
+        product *= mu
+        m_hat = ahead * m / (1 - product * ahead) + (1 - mu) * w.grad[0] / (1 - product)
+        expected -= s.lr * m_hat / (np.sqrt(v / (1 - s.beta2**t)) + s.delta)
+        optim.step()
+    np.testing.assert_allclose(w.data, expected, rtol=1e-10)
+
+
+def test_adadelta_needs_no_rate():
+    w = Parameter([1.0], np.float64)
+    optim = AdaDelta([w])
+    assert optim.lr == 1
+    step = np.sqrt(1e-6) / np.sqrt(0.1 * 3**2 + 1e-6) * 3
+    np.testing.assert_allclose(trained_on(optim, w, [3.0]), 1 - step, rtol=1e-12)
+
+
+def test_lion_moves_every_weight_as_far_or_not_at_all():
+    w = Parameter([1.0, 1.0, 1.0], np.float64)
+    np.testing.assert_allclose(trained_on(Lion([w], 0.1), w, [[1e-9, -1e9, 0.0]]), [0.9, 1.1, 1.0], rtol=1e-15)
+
+
+@pytest.mark.parametrize("cls", [Adam, AdamW, NAdam, RAdam, Adamax, AdaGrad, RMSProp, AdaDelta])
+def test_a_weight_whose_gradients_were_all_zero_stays(cls):
+    w = Parameter([1.0, 2.0], np.float32)
+    np.testing.assert_array_equal(trained_on(cls([w], 0.1, weight_decay=0.0), w, [0.0] * 7), [1, 2])
