@@ -1,5 +1,6 @@
 """State archives: what goes in comes out, and whatever is wrong with a file is one clear error."""
 
+import io
 import json
 import math
 import shutil
@@ -12,7 +13,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from pureml_core.state import State
-from pureml_io import ArchiveError, MissingArrayError, load, save
+from pureml_io import ArchiveError, MissingArrayError, archive, load, save, validate
 from pureml_io.layout import CHUNK, DTYPES, chunk_shape
 
 LITERALS = {"lr": 0.1, "steps": 3, "names": ["a", None, True], "deep": {"": {"x": [1.5, "é\ud800"]}}}
@@ -155,6 +156,46 @@ def test_plain_zarr_opens_it(tmp_path):
         assert "blocks.0.W" in group
 
 
+@pytest.fixture
+def sampled(monkeypatch):
+    monkeypatch.setattr(archive, "EAGER", 0)  # every chunk is tried, as all but the first of a large state
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_sampled_arrays(tmp_path, sampled, name):
+    state = State("demo", {name: ARRAYS[name]})
+    assert_equal(state, load(save(state, tmp_path / "a")))
+
+
+def test_only_what_shrinks_is_packed(tmp_path, sampled):
+    noise = np.random.default_rng(0).standard_normal(CHUNK // 4 * 2).astype("f4")
+    noise[: len(noise) // 2] = 0
+    state = State("demo", {"x": noise})
+    path = save(state, tmp_path / "a")
+    zeros, rest = (len(opened(path)[f"x/c/{i}"]) for i in range(2))
+    assert zeros < 10_000 and rest == CHUNK + 20
+    with zarr.storage.ZipStore(path, mode="r") as store:
+        np.testing.assert_array_equal(zarr.open_group(store, mode="r")["x"][...], noise)
+    save(state, path, compression_level=4)
+    assert len(opened(path)["x/c/1"]) < 0.95 * CHUNK
+
+
+def test_open_files(path):
+    with open(path, "rb") as file:
+        assert_equal(some_state(), load(file))
+    assert_equal(some_state(), load(io.BytesIO(path.read_bytes())))
+    with pytest.raises(ArchiveError, match="the archive: "):
+        load(io.BytesIO(b"nothing"))
+
+
+def test_validate(path):
+    contents = validate(path)
+    assert (contents.kind, contents.literals, contents.compression_level) == ("demo.Model/1", LITERALS, 3)
+    assert {name: at.shape for name, at in contents.layouts.items()} == {
+        name: array.shape for name, array in some_state().arrays.items()
+    }
+
+
 # ---- what cannot be saved
 
 REFUSED = [
@@ -169,6 +210,8 @@ REFUSED = [
     (State("k", {}, {"x": {1: 2}}), TypeError, "encode"),
     (State("k", {}, {"x": math.nan}), TypeError, "encode"),
     (State("k", {}, {"x": object()}), TypeError, "encode"),
+    (State("k", {}, {"x": json.loads("[" * 300 + "]" * 300)}), TypeError, "nested deeper than 200"),
+    (State("k", {}, {"x": "y" * (17 << 20)}), ValueError, "belongs into arrays"),
 ]
 
 
@@ -200,6 +243,32 @@ def test_paths_that_are_none(tmp_path):
 
 
 # ---- what cannot be loaded
+
+
+def test_what_may_be_unpacked_is_bounded(tmp_path, monkeypatch):
+    state = State("demo", {"x": np.zeros(1_000_000, "u1")})
+    path = save(state, tmp_path / "a")
+    with pytest.raises(
+        ArchiveError, match=r"would unpack to 1000000, more than the 999999 allowed; .* max_bytes=1000000"
+    ):
+        load(path, max_bytes=999_999)
+    assert_equal(load(path, max_bytes=1_000_000), state)
+    monkeypatch.setattr(archive, "UNASKED", 999_999)
+    with pytest.raises(ArchiveError, match="allowed"):
+        validate(path)
+    monkeypatch.setattr(archive, "RATIO", 1_000_000 // path.stat().st_size + 1)
+    assert_equal(load(path), state)
+
+
+def test_a_bomb_allocates_nothing(tmp_path):
+    tracemalloc = pytest.importorskip("tracemalloc")
+    path = save(State("demo", {"x": np.zeros(50_000_000, "u1")}), tmp_path / "a")
+    tracemalloc.start()
+    with pytest.raises(ArchiveError, match="allowed"):
+        load(path, max_bytes=1_000_000)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1_000_000
 
 
 @pytest.fixture
