@@ -107,7 +107,7 @@ class Row:
     rule: type[Optimizer]
     formula: Callable
     settings: dict = field(default_factory=dict)
-    quadratic: tuple[float, int] = (0.1, 1_000)
+    quadratic: tuple[float, int] = (0.1, 600)
     rosenbrock: tuple[float, int] = (1e-2, 1_000)
     classes: tuple[float, int] = (0.1, 100)
 
@@ -120,12 +120,12 @@ RULES = {
     "sgd-averaged": Row(SGD, sgd, {"beta": 0.9}, rosenbrock=(1e-2, 1_000), classes=(1, 100)),
     "sgd-classical": Row(SGD, sgd, {"beta": 0.9, "momentum": "classical"}, rosenbrock=(1e-3, 1_000)),
     "sgd-nesterov": Row(SGD, sgd, {"beta": 0.9, "momentum": "nesterov"}, rosenbrock=(1e-3, 1_000)),
-    "adagrad": Row(AdaGrad, adagrad, {}, (1, 1_000), (0.5, 4_000), (0.5, 100)),
+    "adagrad": Row(AdaGrad, adagrad, {}, (1, 600), (0.5, 4_000), (0.5, 100)),
     "adagrad-settings": Row(
         AdaGrad,
         adagrad,
         {"initial_accumulator_value": 0.1, "lr_decay": 1e-4, "delta": 1e-3},
-        (1, 1_000),
+        (1, 600),
         (1, 4_000),
         (0.5, 100),
     ),
@@ -137,16 +137,16 @@ RULES = {
     "rmsprop-both": Row(RMSProp, rmsprop, {"centered": True, "momentum": 0.5, "delta": 1e-2}, rosenbrock=(2e-3, 1_000)),
     "adam": Row(Adam, adam, rosenbrock=(0.5, 1_000)),
     "adam-settings": Row(Adam, adam, {"beta1": 0.5, "beta2": 0.9, "delta": 1e-3}),
-    "adam-amsgrad": Row(Adam, adam, {"amsgrad": True, "beta2": 0.9}, rosenbrock=(0.5, 2_000)),
+    "adam-amsgrad": Row(Adam, adam, {"amsgrad": True, "beta2": 0.9}, (0.5, 600), (0.5, 2_000)),
     "adamw": Row(AdamW, adam, {"weight_decay": 0.0}, rosenbrock=(0.5, 1_000)),
     "nadam": Row(NAdam, nadam, rosenbrock=(2e-2, 3_000)),
     "nadam-settings": Row(NAdam, nadam, {"beta1": 0.8, "beta2": 0.9, "delta": 1e-3, "momentum_decay": 0.5}),
-    "radam": Row(RAdam, radam, rosenbrock=(3e-3, 12_000), classes=(0.5, 100)),
+    "radam": Row(RAdam, radam, {}, (0.5, 600), (3e-3, 12_000), (0.5, 100)),
     "radam-settings": Row(RAdam, radam, {"beta1": 0.8, "beta2": 0.8, "delta": 1e-3}, rosenbrock=(5e-3, 1_000)),
-    "adamax": Row(Adamax, adamax, rosenbrock=(0.5, 2_000)),
+    "adamax": Row(Adamax, adamax, {}, (0.5, 600), (0.5, 2_000)),
     "adamax-settings": Row(Adamax, adamax, {"beta1": 0.5, "beta2": 0.9, "delta": 1e-3}),
-    "adadelta": Row(AdaDelta, adadelta, {}, (10, 1_000), (0.1, 6_000), (20, 100)),
-    "adadelta-settings": Row(AdaDelta, adadelta, {"beta": 0.95, "delta": 1e-5}, (10, 1_000), (0.02, 6_000), (5, 100)),
+    "adadelta": Row(AdaDelta, adadelta, {}, (50, 600), (0.1, 6_000), (20, 100)),
+    "adadelta-settings": Row(AdaDelta, adadelta, {"beta": 0.95, "delta": 1e-5}, (10, 600), (0.02, 6_000), (5, 100)),
     "lion": Row(Lion, lion, rosenbrock=(2e-3, 3_000)),
     "lion-settings": Row(Lion, lion, {"beta1": 0.95, "beta2": 0.98}, rosenbrock=(5e-3, 2_000)),
 }
@@ -200,7 +200,7 @@ def test_finds_the_minimum_of_a_quadratic(rule):
         optim.zero_grad()
         ((w - 1.0) * (w - 1.0)).sum().backward()
         optim.step()
-        optim.lr *= 0.995  # at a constant rate most rules circle round the minimum
+        optim.lr *= 0.99  # at a constant rate most rules circle round the minimum
     np.testing.assert_allclose(w.data, 1, atol=1e-3)
 
 
