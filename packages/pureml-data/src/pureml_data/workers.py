@@ -42,21 +42,23 @@ def in_processes(
 ) -> Iterator[Any]:
     """The batches of `read(numbers)`, in their order, made by processes: worker w of W makes every W-th, from the w-th.
 
-    Each worker is at most its next batch and `prefetch` more ahead; beyond that it waits until its batch is taken. An
-    exception in a worker is raised where its batch would have come, with the worker's traceback as a note. No process
+    Each worker is its next batch and `prefetch` more ahead, and what a pipe holds (less than a megabyte); beyond that
+    it waits until its batch is taken. An exception in a worker is raised where its batch would have come, with the worker's traceback as a note. No process
     is left when this iterator ends, is closed or dropped.
 
     Raises:
         RuntimeError: a worker died, or its exception could not be pickled.
     """
     ctx = context(start_method)
-    inherited = ctx.get_start_method() == "fork"
-    job: Any = read if inherited else pickle.dumps(read)  # once, for all workers
+    forks = ctx.get_start_method() == "fork"
+    job: Any = read if forks else pickle.dumps(read)  # once, for all workers
     crew: list[tuple[Any, Connection]] = []
     try:
         for w in range(min(workers, len(numbers))):
             receiving, sending = ctx.Pipe(duplex=False)
-            process = ctx.Process(target=_work, args=(job, numbers[w::workers], prefetch, sending), daemon=True)
+            inherited = [receiving, *(other for _, other in crew)] if forks else []
+            arguments = (job, numbers[w::workers], prefetch, sending, inherited)
+            process = ctx.Process(target=_work, args=arguments, daemon=True)
             _start(process)
             sending.close()  # the worker has the only one: when it dies, receiving ends
             crew.append((process, receiving))
@@ -102,8 +104,10 @@ def _receive(process: Any, receiving: Connection, number: int) -> Any:
         del error  # its traceback holds this frame: no cycle
 
 
-def _work(job: Any, numbers: range, prefetch: int, sending: Connection) -> None:
+def _work(job: Any, numbers: range, prefetch: int, sending: Connection, inherited: list[Connection]) -> None:
     """A worker's life."""
+    for receiving in inherited:  # the consumer's alone: when it dies, sending breaks
+        receiving.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the consumer, who then ends the workers
     with suppress(BrokenPipeError):  # the consumer is gone
         for message in _messages(job, numbers, prefetch):
@@ -117,7 +121,7 @@ def _messages(job: Any, numbers: range, prefetch: int) -> Iterator[bytes]:
         batches = read(numbers)
         for batch in ahead(batches, prefetch) if prefetch else batches:
             yield pickle.dumps((batch, None, ""), protocol=5)
-    except Exception as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # whatever it is, it belongs to the consumer
         yield _packed(error)
 
 
