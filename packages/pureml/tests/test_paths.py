@@ -8,7 +8,17 @@ import pureml
 import pytest
 
 PATHS = {
-    "pureml.machinery": ["Tensor", "no_grad", "is_grad_enabled", "sqrt", "ln", "log2", "reshape", "flatten"],
+    "pureml.machinery": [
+        "Tensor",
+        "no_grad",
+        "is_grad_enabled",
+        "TensorValuedFunction",
+        "sqrt",
+        "ln",
+        "log2",
+        "reshape",
+        "flatten",
+    ],
     "pureml.general_math": ["ewma", "euclidean_distance", "mean", "sum", "variance", "std", "deviation"],
     "pureml.layers": ["Layer", "Affine", "Dropout"],
     "pureml.activations": ["relu", "sigmoid", "tanh", "softmax", "log_softmax"],
@@ -27,6 +37,9 @@ PATHS = {
     "pureml.datasets": ["MnistDataset"],
     "pureml.datasets.MNIST": ["MnistDataset"],
     "pureml.datasets.MNIST.dataset": ["MnistDataset"],
+    "pureml.util": ["ArrayStorage", "batches_of", "compose_steps", "current_time", "rng_from_seed"],
+    "pureml.logging_util": ["configure_logging"],
+    "pureml.models.classical.knn": ["KNN"],
     "pureml.models.neural_networks": ["MNIST_BEATER"],
     "pureml.models.neural_networks.mnist_beater": ["MNIST_BEATER"],
 }

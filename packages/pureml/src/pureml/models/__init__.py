@@ -1,5 +1,5 @@
 """Example models."""
 
-from . import neural_networks
+from . import classical, neural_networks
 
-__all__ = ["neural_networks"]
+__all__ = ["classical", "neural_networks"]

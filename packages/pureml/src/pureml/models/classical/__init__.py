@@ -1,0 +1,5 @@
+"""Classical models."""
+
+from .knn import KNN
+
+__all__ = ["KNN"]
