@@ -183,6 +183,7 @@ def test_other_ways_to_start(method):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="asks Linux which processes run")
 @pytest.mark.parametrize("method", [None, "spawn"])
 @pytest.mark.parametrize("ending", ["", "raise KeyError('end')", "import os; os._exit(7)"])
 def test_a_program_can_end_in_the_middle_of_an_epoch(tmp_path, method, ending):

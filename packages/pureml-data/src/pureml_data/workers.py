@@ -43,8 +43,8 @@ def in_processes(
     """The batches of `read(numbers)`, in their order, made by processes: worker w of W makes every W-th, from the w-th.
 
     Each worker is its next batch and `prefetch` more ahead, and what a pipe holds (less than a megabyte); beyond that
-    it waits until its batch is taken. An exception in a worker is raised where its batch would have come, with the worker's traceback as a note. No process
-    is left when this iterator ends, is closed or dropped.
+    it waits until its batch is taken. An exception in a worker is raised where its batch would have come, with the
+    worker's traceback as a note. No process is left when this iterator ends, is closed or dropped.
 
     Raises:
         RuntimeError: a worker died, or its exception could not be pickled.
