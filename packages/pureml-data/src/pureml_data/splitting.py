@@ -110,7 +110,7 @@ def _stratified(where: str, dataset: Dataset, counts: list[int], labels: Any, se
     rank = rng.permutation(int(classes.max(initial=-1)) + 1)  # of classes: none is always dealt first
     order = order[np.argsort(rank[classes[order]], kind="stable")]
     # the j-th card of a part of size n comes at (j + 1/2) / n of the deck
-    times = np.concatenate([(np.arange(n) + 0.5) / n for n in counts if n] or [[]])
+    times = np.concatenate([np.zeros(0), *[(np.arange(n) + 0.5) / n for n in counts if n]])
     dealt = np.repeat(np.arange(len(counts)), counts)[np.argsort(times, kind="stable")]
     return _parts(dataset, order, dealt, len(counts))
 
@@ -151,7 +151,7 @@ def _counts(where: str, sizes: Sequence[float], n: int) -> list[int]:
     counts = np.floor(shares).astype(np.int64)
     up = np.argsort(np.round(counts - shares, 6), kind="stable")[: n - int(counts.sum())]
     counts[up] += 1
-    return counts.tolist()
+    return [int(count) for count in counts]
 
 
 def _classes(where: str, dataset: Dataset, labels: Any) -> np.ndarray:
@@ -169,7 +169,8 @@ def _labels(where: str, dataset: Dataset) -> np.ndarray:
     if isinstance(dataset, TensorDataset):
         return dataset.arrays[-1]
     if isinstance(dataset, Subset):
-        return _labels(where, dataset.dataset)[dataset.indices]
+        labels: np.ndarray = _labels(where, dataset.dataset)[dataset.indices]
+        return labels
     if isinstance(dataset, ConcatDataset):
         return np.concatenate([_labels(where, part) for part in dataset.datasets])
     raise TypeError(f"{where}: the labels of a {type(dataset).__name__} are not known without reading it; give labels=")
