@@ -62,7 +62,7 @@ ARRAYS = {
     "special": np.array([np.nan, np.inf, -np.inf, -0.0]),
     "several chunks, cut at the edge": np.arange(CHUNK // 8 * 3 + 1, dtype="i8").reshape(-1, 1),
     "long rows": np.ones((2, CHUNK // 4 + 5), "f4"),
-    "many axes": np.ones((1,) * 12),
+    "many axes": np.ones((1,) * 64),
     **{f"dtype {name}": np.array([0, 1, 1]).astype(dtype) for name, dtype in DTYPES.items()},
 }
 

@@ -333,7 +333,7 @@ def _manifest(manifest: dict[str, Any], n_entries: int) -> dict[str, Layout]:
 
 def _sizes(given: Any, least: int) -> tuple[int, ...] | None:
     """A shape, if it is one that NumPy can make: even an empty array must not have too long axes."""
-    if not isinstance(given, list) or len(given) > 32 or any(type(n) is not int or n < least for n in given):
+    if not isinstance(given, list) or len(given) > 64 or any(type(n) is not int or n < least for n in given):
         return None
     return tuple(given) if math.prod(max(n, 1) for n in given) < 1 << 58 else None
 
