@@ -8,7 +8,9 @@ from .derived import ConcatDataset, LazyDataset, MappedDataset, Subset
 from .encoding import LabelEncoder, multi_hot, one_hot
 from .loader import DataLoader, combine_samples
 from .sampler import DistributedSampler, RandomSampler, Sampler, SequentialSampler, StratifiedSampler, WeightedSampler
+from .series import Windows
 from .splitting import k_folds, random_split, stratified_k_folds, stratified_split
+from .text import BytePairTokenizer, CharTokenizer, pad_sequences
 from .transforms import (
     Compose,
     Cutout,
@@ -31,6 +33,8 @@ __version__ = version("pureml-data")
 
 __all__ = [
     "BatchDataset",
+    "BytePairTokenizer",
+    "CharTokenizer",
     "Compose",
     "ConcatDataset",
     "Cutout",
@@ -61,10 +65,12 @@ __all__ = [
     "TensorDataset",
     "Transform",
     "WeightedSampler",
+    "Windows",
     "combine_samples",
     "k_folds",
     "multi_hot",
     "one_hot",
+    "pad_sequences",
     "random_split",
     "stratified_k_folds",
     "stratified_split",
