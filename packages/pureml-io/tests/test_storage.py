@@ -276,7 +276,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_refused_write_changes_nothing(storage, monkeypatch, name):
-    monkeypatch.setattr("pureml_io.storage.SLAB", 100)  # several tables: some are written before the error
+    monkeypatch.setattr("pureml_io.block.SLAB", 100)  # several tables: some are written before the error
     before = files(storage.store_path)
     error, f = REFUSED[name]
     with pytest.raises(error):
@@ -323,8 +323,8 @@ import os, sys
 import numpy as np, zarr
 from pureml_io import ArrayStorage
 from zarr.storage import LocalStore
-import pureml_io.storage
-pureml_io.storage.SLAB = 100
+import pureml_io.block
+pureml_io.block.SLAB = 100
 
 path, rows, new = sys.argv[1], np.arange(21.0).reshape(7, 3), np.ones((20, 3))
 change = {"append": lambda s: s.write(new, "b"), "new": lambda s: s.write(new, "new", arrays_per_chunk=2),
@@ -600,3 +600,11 @@ def test_importing_does_not_load_zarr():
     code = "import sys, pureml_io; pureml_io.ArrayStorage; print('zarr' in sys.modules, 'obstore' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False False\n"
+
+
+def test_a_url_without_the_extra_says_what_to_install():
+    code = (
+        "import sys; sys.modules['obstore'] = None; import pureml_io; pureml_io.ArrayStorage('http://localhost/x', 'r')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "ImportError" in done.stderr and "pip install pureml-io[remote]" in done.stderr

@@ -15,7 +15,6 @@ import contextlib
 import datetime
 import itertools
 import json
-import math
 import operator
 import os
 import tempfile
@@ -30,18 +29,13 @@ import numpy as np
 from pureml_core.state import decode, encode
 
 from .atomic import replacing
+from .block import Block, checked_dtype, create, is_left_over, positive, tables
 from .container import ArchiveError
 
 if TYPE_CHECKING:
     import zarr
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
-
-OURS = "pureml_block"  # the attribute of blocks that were written here: {"dtype": NumPy's name of it}
-CODED = {"U": np.uint32, "S": np.uint8, "M": np.int64, "m": np.int64}  # what a row of that kind is kept as
-SLAB = 8 << 20  # bytes that are packed at a time: many chunks, which zarr does in threads
-MAX_CHUNK = 2**31 - 17  # bytes that Blosc takes
-LEVEL = 3
 
 # What zipfile, zarr and its codecs raise on data that are not what they should be.
 _DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
@@ -191,12 +185,12 @@ class ArrayStorage:
         if not len(head):
             return
         first = head[0, ...]
-        block = self._block_for(to_block_named, _checked_dtype(first.dtype), first.shape, arrays_per_chunk)
+        block = self._block_for(to_block_named, checked_dtype(first.dtype), first.shape, arrays_per_chunk)
         old = end = block.rows
         inner = block.array.shape[1:]
         sizes = itertools.chain([block.per_slab - old % block.per_chunk], itertools.repeat(block.per_slab))
         try:
-            for table in _tables(first, arrays, block.dtype, sizes):
+            for table in tables(first, arrays, block.dtype, sizes):
                 start, end = end, end + len(table)
                 block.seen_as(end)[start:end] = block.stored(table)  # behind the last row: nobody sees it
             block.array.resize((end, *inner))  # everybody does
@@ -241,7 +235,7 @@ class ArrayStorage:
             KeyError: there is no such block.
             ValueError: `step` is below 1.
         """
-        step = _positive("block_iter", "step", step)
+        step = positive("block_iter", "step", step)
         block = self._block(from_block_named)
         size = step * max(1, block.per_chunk // step)
         for start in range(0, block.rows, size):
@@ -261,7 +255,7 @@ class ArrayStorage:
             raise ValueError(f"{self.store_path}: an HTTP server does not list its files; blocks can be read by name")
         with self._sound():
             found = list(self.root.members(max_depth=None))
-        return sorted(name for name, node in found if isinstance(node, zarr.Array) and not _is_left_over(node))
+        return sorted(name for name, node in found if isinstance(node, zarr.Array) and not is_left_over(node))
 
     def delete_block(self, named: str) -> None:
         """Remove a block and its arrays.
@@ -334,7 +328,7 @@ class ArrayStorage:
         blocks = {name: self._block(name) for name in self.block_names()}
         copy = zarr.create_group(MemoryStore(files), attributes=attributes, zarr_format=3)
         arrays = {
-            name: _create(copy, name, block.dtype, block.shape, block.per_chunk, rows=block.rows, level=level)
+            name: create(copy, name, block.dtype, block.shape, block.per_chunk, rows=block.rows, level=level)
             for name, block in blocks.items()
         }
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -386,7 +380,7 @@ class ArrayStorage:
         root = self.root
         with self._sound(name):
             array = root.get(name) if isinstance(name, str) and name.strip("/") else None
-            if isinstance(array, zarr.Array) and array.ndim and not _is_left_over(array):
+            if isinstance(array, zarr.Array) and array.ndim and not is_left_over(array):
                 return Block(array)
         raise KeyError(f"{self.store_path}: there is no block {name!r}")
 
@@ -395,7 +389,7 @@ class ArrayStorage:
         import zarr
 
         if per_chunk is not None:
-            per_chunk = _positive("write", "arrays_per_chunk", per_chunk)
+            per_chunk = positive("write", "arrays_per_chunk", per_chunk)
         parts = _name_parts(name)
         for i in range(1, len(parts)):
             if isinstance(self.root.get(above := "/".join(parts[:i])), zarr.Array):
@@ -403,7 +397,7 @@ class ArrayStorage:
         found = self.root.get(name)
         if isinstance(found, zarr.Group) and any(isinstance(node, zarr.Array) for _, node in found.members(None)):
             raise ValueError(f"write: there are blocks named {name}/..., so that none can be named {name!r}")
-        if isinstance(found, zarr.Array) and not _is_left_over(found):
+        if isinstance(found, zarr.Array) and not is_left_over(found):
             block = Block(found)
             for what, given, needed in (
                 ("shape", shape, block.shape),
@@ -416,7 +410,7 @@ class ArrayStorage:
         if per_chunk is None:
             warnings.warn(f"write: the new block {name!r} gets arrays_per_chunk=10; say how many", RuntimeWarning, 3)
             per_chunk = 10
-        return Block(_create(self.root, name, dtype, shape, per_chunk, overwrite=True))
+        return Block(create(self.root, name, dtype, shape, per_chunk, overwrite=True))
 
     def _rows(self, block: Block, ids: Any) -> np.ndarray:
         with self._sound(block.array.path):
@@ -424,154 +418,6 @@ class ArrayStorage:
 
     def _delete(self, name: str) -> None:
         del self.root[name]
-
-
-class Block:
-    """A zarr array as rows of the dtype that was written."""
-
-    def __init__(self, array: zarr.Array[Any]) -> None:
-        self.array = array
-        own: Any = array.attrs.get(OURS)
-        self.ours = own is not None
-        self.dtype = np.dtype(own["dtype"] if self.ours else array.dtype).newbyteorder("=")
-        self.coded = self.ours and self.dtype.kind in CODED
-        held = np.dtype(array.dtype)
-        if self.coded and CODED[self.dtype.kind] == held:
-            held = np.dtype((np.void, held.itemsize * array.shape[-1]))
-        if self.dtype.itemsize != held.itemsize or (not self.coded and self.dtype != held):
-            raise ValueError(f"its attribute says {self.dtype}, but it has the shape {array.shape} of {array.dtype}")
-        self.rows: int = array.shape[0]
-        self.shape: tuple[int, ...] = array.shape[1:-1] if self.coded else array.shape[1:]
-        self.per_chunk: int = array.chunks[0]
-
-    @property
-    def per_slab(self) -> int:
-        """How many rows to code at a time: whole chunks."""
-        row = math.prod(self.shape) * self.dtype.itemsize
-        return self.per_chunk * max(1, SLAB // max(1, row * self.per_chunk))
-
-    def stored(self, rows: np.ndarray) -> np.ndarray:
-        """Rows as the array holds them."""
-        return np.ascontiguousarray(rows)[..., None].view(self.array.dtype) if self.coded else rows
-
-    def number(self, i: Any) -> int:
-        """A row's number, from 0."""
-        from zarr.errors import BoundsCheckError
-
-        if isinstance(i, bool | np.bool_):
-            raise TypeError(f"read: given {i!r} as a number; for a mask, give np.flatnonzero of it")
-        try:
-            k = operator.index(i)
-        except TypeError:
-            raise TypeError(f"read: given {i!r}, needed a number, a slice, or a list of numbers") from None
-        if not -self.rows <= k < self.rows:
-            raise BoundsCheckError(f"read: given {k}, but the block {self.array.path!r} has {self.rows} arrays")
-        return k % self.rows
-
-    def rows_at(self, ids: Any) -> np.ndarray:
-        """Rows by a number, a forward slice or an array of numbers, all within bounds."""
-        from .stores import view, without_gaps
-
-        array = view(self.array, store=without_gaps(self.array)) if self.ours else self.array
-        rows = np.asarray(array.oindex[ids] if isinstance(ids, np.ndarray) else array[ids])
-        if self.coded:
-            return np.ascontiguousarray(rows).view(self.dtype)[..., 0]
-        return rows.astype(self.dtype, copy=False)
-
-    def seen_as(self, n: int) -> zarr.Array[Any]:
-        """The array as if it had n rows; what is stored says otherwise."""
-        from .stores import view
-
-        return view(self.array, shape=(n, *self.array.shape[1:]))
-
-
-def _create(
-    group: zarr.Group,
-    name: str,
-    dtype: np.dtype,
-    shape: tuple[int, ...],
-    per_chunk: int,
-    *,
-    rows: int = 0,
-    level: int = LEVEL,
-    overwrite: bool = False,
-) -> zarr.Array[Any]:
-    from zarr.codecs import BloscCodec, Crc32cCodec
-
-    base = np.dtype(CODED.get(dtype.kind, dtype))
-    inner = (*shape, dtype.itemsize // base.itemsize) if dtype.kind in CODED else shape
-    chunks = (per_chunk, *(max(1, n) for n in inner))
-    if (size := math.prod(chunks) * base.itemsize) > MAX_CHUNK:
-        raise ValueError(
-            f"write: {per_chunk} arrays of {dtype} {shape} make a chunk of {size} bytes, more than {MAX_CHUNK}; "
-            "give a smaller arrays_per_chunk, or write parts of the arrays"
-        )
-    return group.create_array(
-        name,
-        shape=(rows, *inner),
-        dtype=base,
-        chunks=chunks,
-        compressors=[
-            BloscCodec(typesize=base.itemsize, cname="zstd", clevel=level, shuffle="shuffle"),
-            Crc32cCodec(),
-        ],
-        attributes={OURS: {"dtype": dtype.str}},
-        config={"write_empty_chunks": True},
-        overwrite=overwrite,
-    )
-
-
-def _is_left_over(array: zarr.Array[Any]) -> bool:
-    """Whether it is what a first write leaves that was killed."""
-    return array.shape[:1] == (0,) and OURS in array.attrs
-
-
-# ---- rows
-
-
-def _tables(first: np.ndarray, arrays: Any, dtype: np.dtype, sizes: Iterator[int]) -> Iterator[np.ndarray]:
-    """Tables (k, *shape) of so many arrays each, from one table, or from the first array and an iterator of the rest.
-
-    What an iterator yields is copied at once: it may fill the same array again and again.
-    """
-    if isinstance(arrays, np.ndarray):
-        start = 0
-        while start < len(arrays):
-            stop = start + next(sizes)
-            yield arrays[start:stop].astype(dtype, copy=False)
-            start = stop
-        return
-    rows = enumerate(itertools.chain([first], arrays))
-    for size in sizes:
-        table, k = np.empty((size, *first.shape), dtype), 0
-        for i, given in itertools.islice(rows, size):
-            a = np.asarray(given)
-            if a.shape != first.shape or a.dtype != first.dtype:
-                raise ValueError(
-                    f"write: array {i} is {a.dtype} {a.shape}, but the first is {first.dtype} {first.shape}; "
-                    "all must be alike"
-                )
-            table[k] = a
-            k += 1
-        if not k:
-            return
-        yield table[:k]
-
-
-def _checked_dtype(dtype: np.dtype) -> np.dtype:
-    if dtype.kind not in "biufcSUMm" or dtype.itemsize == 0 or dtype.char in "gG":
-        raise TypeError(f"write: given arrays of {dtype}; a block holds booleans, numbers up to 64 bits, text or dates")
-    return dtype.newbyteorder("=")
-
-
-def _positive(method: str, what: str, given: Any) -> int:
-    try:
-        n = operator.index(given)
-    except TypeError:
-        raise TypeError(f"{method}: given {what} {given!r}, needed a positive integer") from None
-    if n < 1:
-        raise ValueError(f"{method}: given {what} {n}, needed at least 1")
-    return n
 
 
 # ---- names and paths
