@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -9,9 +10,10 @@ from typing import Any, Literal, Self
 import numpy as np
 from pureml_core import Tensor
 
+from ...chunks import ChunkReader, in_bounds
 from ...dataset import BatchDataset, as_index
 from ...encoding import one_hot
-from .archive import Archive, ChunkReader
+from .archive import Archive
 
 ARCHIVE = Path(__file__).with_name("mnist.zarr.zip")
 
@@ -28,9 +30,9 @@ class MnistDataset(BatchDataset):
     - image: float32, (28, 28) or (B, 28, 28), from 0 (paper) to 1 (ink).
     - label: in "train" one-hot, float64, (10,) or (B, 10); in "test" the digit, uint8, () or (B,).
 
-    The images stay in the package's compressed archive and are decoded as they are asked for: samples in order keep
-    one chunk of the archive in memory, a shuffled `DataLoader` decodes 16 MB of images ahead. Single images in random
-    order, without a loader, each decode a whole chunk. `in_memory=True` decodes everything at once and holds it.
+    The images stay in the package's compressed archive and are decoded as they are asked for: a `DataLoader` holds
+    16 MB of them. Single images in random order, without a loader, each decode a chunk of 2,500. `in_memory=True`
+    decodes everything at once and holds it.
 
     Args:
         mode: "train" or "test".
@@ -49,14 +51,15 @@ class MnistDataset(BatchDataset):
     """
 
     def __init__(self, mode: Literal["train", "test"] = "train", *, in_memory: bool = False) -> None:
-        self._archive: Archive | None = None
+        self._opened: tuple[int, Archive] | None = None
         if mode not in ("train", "test"):
             raise ValueError(f"MnistDataset: mode must be 'train' or 'test', given {mode!r}")
         self.mode = mode
-        self._archive = Archive(ARCHIVE, mode)
-        self.N = len(self._archive.labels)
-        self._images = self._archive.read(0, self.N) if in_memory else None
-        self._reader = ChunkReader(self._archive)
+        archive = Archive(ARCHIVE, mode)
+        self._opened = os.getpid(), archive
+        self.N = len(archive.labels)
+        self._images = archive.read(0, self.N) if in_memory else None
+        self._reader = ChunkReader(self._read, self.N, archive.images.chunks[0])
 
     @property
     def X(self) -> Any:
@@ -78,52 +81,57 @@ class MnistDataset(BatchDataset):
     def __getitem__(self, index: Any, /) -> tuple[Tensor, Tensor]:
         labels = self._open().labels
         index = as_index(index, self.N)
-        index = _in_bounds(np.arange(self.N)[index] if isinstance(index, slice) else np.asarray(index), self.N)
-        if self._images is not None:
-            images = self._images[index]
-        elif index.ndim == 0:
-            images = self._reader.image(int(index))
-        else:
-            rows, where = self._reader.gather(index)
-            images = rows[where]
-        return self._sample(images, np.take(labels, index))
+        if self._images is None:
+            return self._sample(*self._reader.rows(index))
+        if isinstance(index, slice):
+            return self._sample(self._images[index], labels[index])
+        index = in_bounds(np.asarray(index), self.N)
+        return self._sample(np.take(self._images, index, axis=0, mode="clip"), np.take(labels, index))
 
     def read_in_order(self, indices: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor]]:
         """`self[i]` for each of `indices`, ints or index arrays, with the archive decoded a window ahead."""
-        reader = ChunkReader(self._open())  # its own: another reader's chunks do not displace this one's
-        for window in _windows(indices, WINDOW):
-            flat = _joined(window)
-            # In ascending order there is nothing to gain by decoding ahead: the reader keeps the current chunk.
-            one_by_one = self._images is None and bool(np.all(flat[1:] >= flat[:-1]))
-            for items in [[item] for item in window] if one_by_one else [window]:
-                yield from self._read(items, reader)
-
-    def _read(self, items: list[Any], reader: ChunkReader) -> Iterator[tuple[Tensor, Tensor]]:
         self._open()
-        flat = _in_bounds(_joined(items), self.N)
-        rows, where = reader.gather(flat) if self._images is None else (self._images, flat)
-        start = 0
-        for item in items:
-            labels = self._open().labels
-            stop = start + np.size(item)
-            span = slice(start, stop) if np.ndim(item) else start
-            start = stop
-            yield self._sample(np.take(rows, where[span], axis=0, mode="clip"), np.take(labels, flat[span]))
+        if self._images is not None:
+            yield from super().read_in_order(indices)
+            return
+        reader = ChunkReader(self._read, self.N, self._reader.chunk)  # others' chunks do not displace this one's
+        for images, labels in reader.in_order(indices, WINDOW):
+            self._open()
+            yield self._sample(images, labels)
+
+    def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        archive = self._open()
+        return archive.read(start, stop), archive.labels[start:stop]
 
     def _sample(self, images: np.ndarray, labels: Any) -> tuple[Tensor, Tensor]:
-        return Tensor(images * _SCALE), Tensor(np.take(_ONE_HOT, labels, axis=0) if self.mode == "train" else labels)
+        """A sample or batch that owns its memory."""
+        return Tensor(images * _SCALE), Tensor(
+            np.take(_ONE_HOT, labels, axis=0) if self.mode == "train" else np.array(labels)
+        )
 
     def close(self) -> None:
         """Close the archive and let the images go; any later use is a ValueError, but for closing again."""
-        if self._archive is not None:
-            self._archive.store.close()
+        if self._opened is not None:
+            self._opened[1].store.close()
             del self._reader
-            self._archive = self._images = None
+            self._opened = self._images = None
 
     def _open(self) -> Archive:
-        if self._archive is None:
+        if self._opened is None:
             raise ValueError("this MnistDataset is closed; make a new one")
-        return self._archive
+        process, archive = self._opened
+        if process != os.getpid():  # forked: the file's position is common to all, so that each needs its own
+            archive = Archive(ARCHIVE, self.mode)
+            self._opened = os.getpid(), archive
+        return archive
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What to open: a copy in another process reads the archive there."""
+        self._open()
+        return {"mode": self.mode, "in_memory": self._images is not None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(**state)  # type: ignore[misc]
 
     def __enter__(self) -> Self:
         self._open()
@@ -131,29 +139,3 @@ class MnistDataset(BatchDataset):
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-
-def _windows(indices: Iterable[Any], rows: int) -> Iterator[list[Any]]:
-    """Consecutive items, together at least `rows` samples; the last list has what is left."""
-    window, count = [], 0
-    for item in indices:
-        window.append(item)
-        count += np.size(item)
-        if count >= rows:
-            yield window
-            window, count = [], 0
-    if window:
-        yield window
-
-
-def _joined(items: list[Any]) -> np.ndarray:
-    """Ints and index arrays as one index array."""
-    return np.concatenate([np.atleast_1d(item) for item in items])
-
-
-def _in_bounds(indices: np.ndarray, n: int) -> np.ndarray:
-    """Index array with negative numbers counted from the end, all in 0 ... n - 1."""
-    low, high = indices.min(initial=0), indices.max(initial=0)
-    if low < -n or high >= n:
-        raise IndexError(f"MnistDataset: index {high if high >= n else low} is out of range for {n} samples")
-    return np.where(indices < 0, indices + n, indices) if low < 0 else indices

@@ -1,0 +1,47 @@
+"""What reading needs of zarr beyond its everyday use. Importing this module loads zarr."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import zarr
+from zarr.abc.store import ByteRequest, Store
+from zarr.core.buffer import Buffer, BufferPrototype
+from zarr.storage import ObjectStore, StorePath, WrapperStore
+
+
+class WithoutGaps(WrapperStore[Store]):
+    """A store in which everything that is asked for must be there."""
+
+    async def get(self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None) -> Buffer | None:
+        value = await self._store.get(key, prototype, byte_range)
+        if value is None:
+            raise ValueError(f"the chunk {key} is missing")
+        return value
+
+
+def without_gaps(array: zarr.Array[Any]) -> zarr.Array[Any]:
+    """An array in which a missing chunk is an error, where zarr would give its fill value."""
+    path = StorePath(WithoutGaps(array.store_path.store), array.path)
+    return zarr.Array(zarr.AsyncArray(array.metadata, path))
+
+
+def remote(url: str, options: Mapping[str, Any]) -> Store:
+    """A store for reading, rooted at a URL.
+
+    Raises:
+        ValueError: the kind of URL is unknown, or it and the options do not fit.
+        ImportError: obstore is not installed.
+    """
+    try:
+        from obstore.exceptions import BaseError
+        from obstore.store import from_url
+    except ModuleNotFoundError as error:
+        raise ImportError(f"{url}: needs obstore; pip install pureml-data[remote]") from error
+
+    plain = {"client_options": {"allow_http": True}} if url.startswith("http://") else {}
+    try:
+        return ObjectStore(from_url(url, **plain | dict(options)), read_only=True)
+    except BaseError as error:
+        raise ValueError(f"{url}: cannot be opened: {error}") from error
