@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import numpy as np
-from pureml_core import Saved, State, Tensor, draw_seed, seed_everything
+from pureml_core import Saved, State, Tensor, draw_seed
 from pureml_core.state import StateMismatch, decode, encode
 
 from .checks import flag, whole
 from .dataset import BatchDataset, Dataset
+from .reading import Reader
 from .sampler import RandomSampler, Sampler, SequentialSampler
-from .seeding import generators, reseed
 
 
 class DataLoader(Saved):
@@ -132,9 +131,9 @@ class DataLoader(Saved):
 
     def _read(self, order: np.ndarray, numbers: range, epoch: int) -> Iterator[Any]:
         """The batches of those numbers, read in this thread, in another, or in processes."""
-        read = _Reader(
-            self.dataset, order, self.batch_size, self.combine_samples_fn, (self.seed, epoch), bool(self.workers)
-        )
+        combine = self.combine_samples_fn or (None if isinstance(self.dataset, BatchDataset) else combine_samples)
+        seed = (self.seed, epoch)
+        read = Reader(self.dataset, order, self.batch_size, combine, seed, own_process=self.workers > 0)
         if self.workers:
             from .workers import in_processes
 
@@ -218,54 +217,6 @@ class _Place:
     sampler: State
     epoch: int
     delivered: int = 0
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Reads batches of one epoch by their numbers: in the loader's thread or another, or, a copy, in a process."""
-
-    dataset: Dataset
-    order: np.ndarray
-    size: int
-    combine: Callable[[list[Any]], Any] | None
-    seed: tuple[int, int]
-    own_process: bool
-
-    def __call__(self, numbers: range) -> Generator[Any, None, None]:
-        rngs = generators(self.dataset, self.combine)
-        read = self._all(numbers)
-        for number in numbers:
-            if self.own_process:  # its global streams are copies, the same in every worker
-                seed_everything(int(np.random.SeedSequence((*self.seed, number)).generate_state(1, np.uint64)[0]))
-            if rngs:
-                reseed(rngs, *self.seed, number)
-            batch = next(read, _END)
-            if batch is _END:
-                raise RuntimeError(
-                    f"{type(self.dataset).__name__}.read_in_order ended before batch {number}; it must give one "
-                    "sample or batch for each of the indices"
-                )
-            yield batch
-            del batch
-
-    def _all(self, numbers: range) -> Iterator[Any]:
-        """The batches of those numbers, each read when it is asked for."""
-        dataset = self.dataset
-        indices = (self.order[k * self.size : (k + 1) * self.size] for k in numbers)
-        if isinstance(dataset, BatchDataset) and self.combine is None:
-            yield from dataset.read_in_order(indices)
-            return
-        flat = (i for batch in indices for i in batch.tolist())
-        samples = dataset.read_in_order(flat) if isinstance(dataset, BatchDataset) else (dataset[i] for i in flat)
-        combine = self.combine or combine_samples
-        for k in numbers:
-            size = len(self.order[k * self.size : (k + 1) * self.size])
-            if len(batch := list(islice(samples, size))) < size:
-                return
-            yield combine(batch)
-
-
-_END = object()
 
 
 def combine_samples(samples: Sequence[Any]) -> Any:
