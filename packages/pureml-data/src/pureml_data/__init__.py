@@ -7,6 +7,7 @@ from .datasets import MnistDataset
 from .derived import ConcatDataset, LazyDataset, MappedDataset, Subset
 from .encoding import LabelEncoder, multi_hot, one_hot
 from .loader import DataLoader, combine_samples
+from .readers import from_arrays, from_pandas, read_csv, read_parquet
 from .sampler import DistributedSampler, RandomSampler, Sampler, SequentialSampler, StratifiedSampler, WeightedSampler
 from .series import Windows
 from .splitting import k_folds, random_split, stratified_k_folds, stratified_split
@@ -67,11 +68,15 @@ __all__ = [
     "WeightedSampler",
     "Windows",
     "combine_samples",
+    "from_arrays",
+    "from_pandas",
     "k_folds",
     "multi_hot",
     "one_hot",
     "pad_sequences",
     "random_split",
+    "read_csv",
+    "read_parquet",
     "stratified_k_folds",
     "stratified_split",
 ]

@@ -11,6 +11,7 @@ if _TYPE_CHECKING:
     from . import (
         activations,
         base,
+        data,
         datasets,
         evaluation,
         general_math,
@@ -36,6 +37,7 @@ __all__ = [
     "base",
     "batches_of",
     "compose_steps",
+    "data",
     "datasets",
     "evaluation",
     "general_math",

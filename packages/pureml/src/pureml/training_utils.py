@@ -1,4 +1,4 @@
-"""Datasets, batches and encodings, from pureml-data."""
+"""Datasets, batches and encodings, from pureml-data; `pureml.data` has all of it."""
 
 from pureml_data import (
     DataLoader,
@@ -11,7 +11,9 @@ from pureml_data import (
     TensorDataset,
     WeightedSampler,
     combine_samples,
+    multi_hot,
     one_hot,
+    random_split,
 )
 
 __all__ = [
@@ -25,5 +27,7 @@ __all__ = [
     "TensorDataset",
     "WeightedSampler",
     "combine_samples",
+    "multi_hot",
     "one_hot",
+    "random_split",
 ]
