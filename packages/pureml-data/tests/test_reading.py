@@ -11,7 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pureml_core import Composite, State, Tensor, set_seed
-from pureml_data import BatchDataset, DataLoader, DistributedSampler, StratifiedSampler, TensorDataset, WeightedSampler
+from pureml_data import (
+    BatchDataset,
+    Compose,
+    DataLoader,
+    DistributedSampler,
+    GaussianNoise,
+    MappedDataset,
+    RandomCrop,
+    StratifiedSampler,
+    TensorDataset,
+    WeightedSampler,
+)
 
 WAYS = {"serial": {}, "a thread": {"prefetch": 2}}
 if "fork" in multiprocessing.get_all_start_methods():  # otherwise processes do not know the classes of a test module
@@ -86,10 +97,18 @@ def pairs(samples):
     return tuple(np.stack(field)[::-1] for field in zip(*samples, strict=True))
 
 
+def augmented(batched):
+    images = np.random.default_rng(0).random((N, 4, 4))
+    crop = Compose(RandomCrop(3, padding=1), GaussianNoise(0.1))
+    return MappedDataset(TensorDataset(images, np.arange(N)), crop, field=0, batched=batched)
+
+
 KINDS = {
     "shuffled": lambda **s: DataLoader(Noisy(), SIZE, shuffle=True, **s),
     "in order": lambda **s: DataLoader(Noisy(), SIZE, **s),
     "one by one": lambda **s: DataLoader(OneByOne(), SIZE, shuffle=True, **s),
+    "augmented batches": lambda **s: DataLoader(augmented(True), SIZE, shuffle=True, **s),
+    "augmented samples": lambda **s: DataLoader(augmented(False), SIZE, shuffle=True, **s),
     "combined": lambda **s: DataLoader(Noisy(), SIZE, shuffle=True, combine_samples_fn=pairs, **s),
     "drop_last": lambda **s: DataLoader(Noisy(), SIZE, shuffle=True, drop_last=True, **s),
     "weighted": lambda **s: DataLoader(Noisy(), SIZE, sampler=WeightedSampler(np.arange(N), 20, seed=1), **s),
@@ -277,7 +296,7 @@ def resumed(make, taken, epochs_before, how, way, fresh_way):
     return [*seen, *rest, *batches(other), *batches(other)]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     kind=st.sampled_from(sorted(KINDS)),
     taken=st.integers(1, LENGTH),
