@@ -36,8 +36,8 @@ class AdaGrad(Optimizer):
         lr_decay: float = 0.0,
         **common: Any,
     ) -> None:
-        own = {"delta": delta, "initial_accumulator_value": initial_accumulator_value, "lr_decay": lr_decay}
-        super().__init__(model_params, lr, **own, **common)
+        common |= {"delta": delta, "initial_accumulator_value": initial_accumulator_value, "lr_decay": lr_decay}
+        super().__init__(model_params, lr, **common)
 
     def update(self, s: Any, w: Any, g: Any, r: Any) -> None:
         d = g * g

@@ -46,8 +46,8 @@ class NAdam(Optimizer):
         momentum_decay: float = 4e-3,
         **common: Any,
     ) -> None:
-        own = {"beta1": beta1, "beta2": beta2, "delta": delta, "momentum_decay": momentum_decay}
-        super().__init__(model_params, lr, **own, **common)
+        common |= {"beta1": beta1, "beta2": beta2, "delta": delta, "momentum_decay": momentum_decay}
+        super().__init__(model_params, lr, **common)
 
     def update(self, s: Any, w: Any, g: Any, m: Any, v: Any) -> None:
         d = np.empty_like(g)
