@@ -8,10 +8,14 @@ from .clipping import clip_by_global_norm, clip_by_norm, clip_by_value, global_n
 from .noise import GradientNoise
 from .optimizer import Optimizer
 from .rules.adadelta import AdaDelta
+from .rules.adafactor import Adafactor
 from .rules.adagrad import AdaGrad
 from .rules.adam import Adam, AdamW
 from .rules.adamax import Adamax
+from .rules.lamb import LAMB
+from .rules.lbfgs import LBFGS
 from .rules.lion import Lion
+from .rules.muon import Muon
 from .rules.nadam import NAdam
 from .rules.radam import RAdam
 from .rules.rmsprop import RMSProp
@@ -40,11 +44,14 @@ __version__ = _version("pureml-optim")
 
 __all__ = [
     "EMA",
+    "LAMB",
+    "LBFGS",
     "SGD",
     "SWA",
     "Accumulation",
     "AdaDelta",
     "AdaGrad",
+    "Adafactor",
     "Adam",
     "AdamW",
     "Adamax",
@@ -58,6 +65,7 @@ __all__ = [
     "LinearLR",
     "Lion",
     "MultiStepLR",
+    "Muon",
     "NAdam",
     "NoamLR",
     "OneCycleLR",

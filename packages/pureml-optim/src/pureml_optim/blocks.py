@@ -69,7 +69,10 @@ class Batch:
         return [(self.w.size, None)] if self.w.size else []
 
     def apply(self, update: Update, piece: Any) -> None:
-        update(self.w, self.entries[0].g, *self.slots)
+        w, g = np.asarray(self.w, order="C"), np.asarray(self.entries[0].g, order="C")  # sums depend on the layout
+        update(w, g, *self.slots)
+        if w is not self.w:
+            self.w[...] = w
 
 
 class Contiguous(Batch):
