@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop, heappush
 from itertools import pairwise
 from typing import Any, Self
 
@@ -137,18 +138,26 @@ class BytePairTokenizer(Transform):
                 pairs[pair] += times[i]
                 where[pair].add(i)
         merges: list[tuple[int, int]] = []
-        while len(merges) < vocabulary - 256 and pairs:
-            best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-            if pairs[best] < 2:
+        heap = [(-n, pair) for pair, n in pairs.items()]  # entries whose number has changed since are out of date
+        heapify(heap)
+        while heap and len(merges) < vocabulary - 256:
+            n, best = heappop(heap)
+            if -n != pairs[best]:
+                continue
+            if -n < 2:
                 break
+            changed = set()
             for i in where.pop(best):
                 for pair in pairwise(words[i]):
                     pairs[pair] -= times[i]
+                    changed.add(pair)
                 words[i] = _merged(words[i], best, 256 + len(merges))
                 for pair in pairwise(words[i]):
                     pairs[pair] += times[i]
                     where[pair].add(i)
-            del pairs[best]
+                    changed.add(pair)
+            for pair in changed:
+                heappush(heap, (-pairs[pair], pair))
             merges.append(best)
         self._take(merges)
         return self

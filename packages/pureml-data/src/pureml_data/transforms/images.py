@@ -303,18 +303,18 @@ def bilinear(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: float) 
     b, c, h, w = x.shape
     padded = np.full((b, c, h + 2, w + 2), fill, x.dtype)
     padded[:, :, 1:-1, 1:-1] = x
-    flat = padded.reshape(b, c, (h + 2) * (w + 2))
-    r, q = np.floor(rows).astype(np.intp), np.floor(columns).astype(np.intp)
-    down, right = (rows - r).astype(x.dtype)[:, None], (columns - q).astype(x.dtype)[:, None]
+    rows, columns = np.clip(rows, -1, h), np.clip(columns, -1, w)  # beyond is fill, whatever the distance
+    above, left = np.minimum(np.floor(rows), h - 1), np.minimum(np.floor(columns), w - 1)
+    down, right = (rows - above).astype(x.dtype)[:, None], (columns - left).astype(x.dtype)[:, None]
+    image = np.arange(b * c).reshape(b, c, 1, 1) * ((h + 2) * (w + 2))
+    place = image + ((above + 1) * (w + 2) + left + 1).astype(np.intp)[:, None]  # of the upper left neighbour
 
-    def at(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        place = (np.clip(i, -1, h) + 1) * (w + 2) + np.clip(j, -1, w) + 1
-        place = place.reshape(b, 1, rows.shape[1] * rows.shape[2])
-        return np.take_along_axis(flat, place, axis=2).reshape(b, c, *rows.shape[1:])
+    def row(start: int) -> np.ndarray:
+        pixels = padded.reshape(-1)[start:]
+        y: np.ndarray = pixels.take(place) * (1 - right) + pixels[1:].take(place) * right
+        return y
 
-    above = at(r, q) * (1 - right) + at(r, q + 1) * right
-    below = at(r + 1, q) * (1 - right) + at(r + 1, q + 1) * right
-    y: np.ndarray = above * (1 - down) + below * down
+    y: np.ndarray = row(0) * (1 - down) + row(w + 2) * down
     return y
 
 
