@@ -1,0 +1,1 @@
+"""The generated page of pureml-optim: its rules, and a picture of their paths."""
