@@ -35,7 +35,10 @@ def test_what_is_not_current_is_named(run, written, tmp_path) -> None:
     assert check(run, tmp_path, written)[0] == 0
     operations = written["operations.md"].replace("lambda g: g * y", "lambda g: g / y", 1)
     coverage = re.sub(r"^\| `np\.exp` .*\n", "", written["coverage.md"], flags=re.MULTILINE)
-    code, message = check(run, tmp_path, {"operations.md": operations, "coverage.md": coverage})
+    rules = written["rules.md"].replace("w -= s.lr * g", "w += s.lr * g")
+    pages = {**written, "operations.md": operations, "coverage.md": coverage, "rules.md": rules}
+    code, message = check(run, tmp_path, pages)
+    assert "rules.md: not current, see `SGD`;" in message and "rules.svg" not in message
     assert code == 1 and "hatch run docs" in message
     assert re.search(r"operations\.md: not current, see `\w+`;", message)
     assert "coverage.md: not current, see `np.exp`;" in message
@@ -44,11 +47,12 @@ def test_what_is_not_current_is_named(run, written, tmp_path) -> None:
 
 
 def test_on_another_numpy_only_what_both_know_is_compared(run, written, tmp_path) -> None:
-    operations, coverage = (re.sub(r"with NumPy [\d.]+;", "with NumPy 1.0;", written[n]) for n in sorted(written)[::-1])
+    both = ("operations.md", "coverage.md")
+    operations, coverage = (re.sub(r"with NumPy [\d.]+;", "with NumPy 1.0;", written[n]) for n in both)
     operations = re.sub(r"^### `exp`$.*?(?=^###? )", "", operations, flags=re.MULTILINE | re.DOTALL)
     operations = operations.replace("- NumPy: `np.log`", "- NumPy: `np.log`, `np.old_log`")
     coverage = re.sub(r"^\| `np\.exp` .*\n", "", coverage, flags=re.MULTILINE).replace("`np.load`", "`np.old_load`")
-    pages = {"operations.md": operations, "coverage.md": coverage}
+    pages = {**written, "operations.md": operations, "coverage.md": coverage}
     assert check(run, tmp_path, pages) == (0, "docs: the generated pages are current\n")
     pages["coverage.md"] = coverage.replace("`np.zeros`", "`np.log`")
     code, message = check(run, tmp_path, pages)

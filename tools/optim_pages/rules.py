@@ -48,7 +48,7 @@ def section(rule: type[Optimizer]) -> str:
     """Docstring, settings and the methods that a rule defines, but for its constructor."""
     path = f"{rule.__module__.replace('.', '/')}.py"
     own = [f for name, f in vars(rule).items() if inspect.isfunction(f) and name not in ("__init__", "slots_for")]
-    code = "\n\n".join(without_docstring(textwrap.dedent(source(f))) for f in own)
+    code = "\n\n\n".join(without_docstring(textwrap.dedent(source(f))) for f in own)
     defaults = inspect.signature(rule).parameters.values()
     settings = ", ".join(f"{p.name}={p.default!r}" for p in defaults if p.default is not p.empty)
     base = rule.__mro__[1]
