@@ -108,6 +108,13 @@ def test_what_cannot_be_opened_over_http(site, error, path, mode):
         ArrayStorage(f"{site[1]}/{path}", mode)
 
 
+@pytest.mark.parametrize("name", ["data", "data.zip"])
+def test_a_server_that_is_not_there(name):
+    once = {"retry_config": {"max_retries": 0}}
+    with pytest.raises(OSError, match="127"):
+        ArrayStorage(f"http://127.0.0.1:1/{name}", "r", storage_options=once)
+
+
 def test_unknown_kinds_of_urls():
     with pytest.raises(ValueError, match="carrier"):
         ArrayStorage("carrier-pigeon://home/data", "r")

@@ -12,6 +12,15 @@ from zarr.abc.store import Store
 from zarr.storage import ObjectStore
 
 
+def failures() -> tuple[type[Exception], ...]:
+    """What obstore raises when a server fails, or cannot be reached."""
+    try:
+        from obstore.exceptions import BaseError
+    except ModuleNotFoundError:
+        return ()
+    return (BaseError,)
+
+
 def store(url: str, options: Mapping[str, Any], *, read_only: bool) -> Store:
     """A zarr store rooted at a URL.
 

@@ -67,6 +67,7 @@ class ArrayStorage:
         ValueError: `pth` is no path, the mode is none of these, or cannot be used with this kind of path.
         TypeError: there is an array in place of a group.
         ArchiveError: (a ValueError) what is there is damaged.
+        OSError: a server fails, or cannot be reached.
         ImportError: the package that opens URLs is not installed.
 
     >>> folder = tempfile.mkdtemp()
@@ -92,6 +93,7 @@ class ArrayStorage:
         self.mode = mode
         self.store_path: Path | str = _url(str(pth)) if url else _local(Path(pth))
         self._closing = contextlib.ExitStack()
+        self._failures: tuple[type[Exception], ...] = ()
         try:
             self.store = self._opened_store(storage_options or {})
             self._closing.callback(self.store.close)
@@ -110,9 +112,11 @@ class ArrayStorage:
         if isinstance(path, str):
             from . import remote
 
+            self._failures = remote.failures()
             if not zipped:
                 return remote.store(path, options, read_only=read_only)
-            path = self._closing.enter_context(remote.fetched(path, options))
+            with self._sound():
+                path = self._closing.enter_context(remote.fetched(path, options))
         if not zipped:
             return LocalStore(path, read_only=read_only)
         with self._sound(), zipfile.ZipFile(path):  # there and whole; zarr opens it when it is first asked
@@ -369,6 +373,8 @@ class ArrayStorage:
             yield
         except (ArchiveError, FileNotFoundError):
             raise
+        except self._failures as error:
+            raise OSError(f"{self.store_path}: {error}") from error
         except _DAMAGE as error:
             where = "" if name is None else f"block {name!r}: "
             raise ArchiveError(f"{self.store_path}: {where}damaged, or not what it should be: {error}") from error
