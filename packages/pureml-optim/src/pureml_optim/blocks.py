@@ -146,7 +146,7 @@ class Plan:
     """Which parameters are updated together. It holds until other ones have gradients, or an array is replaced."""
 
     def __init__(self, entries: list[Entry], slots_of: Callable[[Entry], Iterable[str]], flat: bool) -> None:
-        self.entries = entries
+        self.entries, self.flat = entries, flat
         self.batches: list[Batch] = []
         filling: dict[Any, list[Entry]] = {}
 
@@ -179,7 +179,10 @@ class Plan:
         )
 
     def apply(self, update_of: Callable[[Batch], Update]) -> None:
-        """Update everything, block by block, on several threads if that pays; the numbers are the same."""
+        """Update everything, block by block, on several threads if that pays; the numbers are the same.
+
+        Those of matrix products, which only rules on whole arrays have, are the same up to rounding.
+        """
         work = [(size, batch, piece, update) for batch in self.batches for update in [update_of(batch)]
                 for size, piece in batch.pieces()]  # fmt: skip
         parts = shares([size for size, *_ in work])
@@ -188,7 +191,7 @@ class Plan:
             for _, batch, piece, update in work[part]:
                 batch.apply(update, piece)
 
-        parallel(run, parts, products=False)
+        parallel(run, parts, products=not self.flat)
 
 
 def blocks(length: int, at_most: int = BLOCK) -> list[slice]:

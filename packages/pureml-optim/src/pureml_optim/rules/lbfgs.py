@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from ..blocks import Entry, Plan
+from ..blocks import Entry, Plan, blocks
 from ..optimizer import Optimizer, Params
 from ..settings import Check, between, one_of, whole
 
@@ -272,12 +272,12 @@ class Vector(Plan):
         d, a = -g, dict.fromkeys(rows, 0.0)
         for i in reversed(rows):
             a[i] = float(self.s[i] @ d) / self.sy[i]
-            d -= a[i] * self.y[i]
+            add(d, -a[i], self.y[i])
         if rows:
             newest = rows[-1]
             d *= self.sy[newest] / float(self.y[newest] @ self.y[newest])  # the first guess of H: sᵀy / yᵀy
         for i in rows:
-            d += (a[i] - float(self.y[i] @ d) / self.sy[i]) * self.s[i]
+            add(d, a[i] - float(self.y[i] @ d) / self.sy[i], self.s[i])
         return d
 
 
@@ -355,6 +355,12 @@ def cubic_minimum(p: Point, q: Point, least: float, most: float) -> float:
         if isfinite(t):
             return min(max(t, least), most)
     return (least + most) / 2
+
+
+def add(d: np.ndarray, a: float, x: np.ndarray) -> None:
+    """d ← d + a·x, block by block: the product does not leave the cache."""
+    for here in blocks(d.size):
+        d[here] += a * x[here]
 
 
 def largest(a: np.ndarray) -> float:
