@@ -192,6 +192,8 @@ class Vector(Plan):
             raise ValueError(f"LBFGS: given parameters of {' and '.join(dtypes)}, needed one dtype for one vector")
         self.entries, self.data = entries, [e.tensor.data for e in entries]
         self.kinds = [type(e.g) for e in entries]
+        if len({e.t for e in entries}) > 1:  # restored in part: pairs of the whole vector there are none
+            self._count(0)
         ends = accumulate(a.size for a in self.data)
         self.parts = [slice(end - a.size, end) for end, a in zip(ends, self.data, strict=True)]
         self.s, self.y = self._joined("s", history_size), self._joined("y", history_size)
@@ -202,7 +204,7 @@ class Vector(Plan):
     def _joined(self, slot: str, *rows: int) -> np.ndarray:
         joined = np.zeros((*rows, self.parts[-1].stop), self.data[0].dtype)
         for e, part in zip(self.entries, self.parts, strict=True):
-            view = joined[..., part].reshape(*rows, *e.tensor.shape)
+            view = joined[..., part].reshape((*rows, *e.tensor.shape))
             if self.t:
                 view[...] = e.slots[slot]
             e.slots[slot] = view
@@ -211,6 +213,10 @@ class Vector(Plan):
     @property
     def t(self) -> int:
         return self.entries[0].t
+
+    def _count(self, t: int) -> None:
+        for e in self.entries:
+            e.t = t
 
     @property
     def pairs(self) -> int:
@@ -264,11 +270,10 @@ class Vector(Plan):
         if sy > 1e-10:
             self.s[row], self.y[row] = self.moved, y
             self.sy[row : row + 1] = [sy]
-        t = max(self.t, 1) + (sy > 1e-10)
-        for e in self.entries:
-            e.t = t
+        self._count(max(self.t, 1) + (sy > 1e-10))
         self.moved[...], self.g[...] = 0, g
         rows = [i % size for i in range(max(self.pairs - size, 0), self.pairs)]  # from the oldest
+        rows = [i for i in rows if self.sy[i] > 0]
         d, a = -g, dict.fromkeys(rows, 0.0)
         for i in reversed(rows):
             a[i] = float(self.s[i] @ d) / self.sy[i]
@@ -314,7 +319,7 @@ def strong_wolfe(along: Callable[[float], Point], start: Point, t: float, trials
     else:
         return lower(start, new)[0]
 
-    low, high = lower(last, new)
+    low, high = (last, new) if high_up(new) else lower(last, new)  # low goes down enough
     close = False  # whether t came near an end: not twice
     for _ in range(tried, trials):
         a, b = sorted((low.t, high.t))
@@ -326,7 +331,7 @@ def strong_wolfe(along: Callable[[float], Point], start: Point, t: float, trials
             t, near = (b - margin if b - t < t - a else a + margin), False
         close, new = near, along(t)
         if high_up(new) or new.f >= low.f:
-            low, high = lower(low, new)
+            high = new
         elif flat(new):
             return new
         else:
