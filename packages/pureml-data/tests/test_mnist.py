@@ -138,10 +138,10 @@ def test_combine_samples_fn_reads_ahead_too(split, monkeypatch):
     loader = DataLoader(dataset, 100, shuffle=True, combine_samples_fn=lambda s: [int(digits(y)) for _, y in s])
     found = np.concatenate(list(loader))
     assert np.bincount(found).tolist() == np.bincount(labels).tolist()
-    assert len(reads) <= 3 * 24
+    assert len(reads) <= 2 * 24
 
 
-@pytest.mark.parametrize(("shuffle", "passes"), [(False, 1), (True, 3)])
+@pytest.mark.parametrize(("shuffle", "passes"), [(False, 1), (True, 2)])
 def test_an_epoch_decodes_each_chunk_a_few_times_only(monkeypatch, shuffle, passes):
     reads = count_reads(monkeypatch)
     with MnistDataset("train") as train:
@@ -167,7 +167,7 @@ def test_the_whole_set_is_never_held_by_default(shuffle):
             _, peak = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-    assert peak < 28 * MB
+    assert peak < 36 * MB  # of 45
 
 
 # ---- errors
