@@ -12,12 +12,12 @@ import argparse
 import gzip
 import hashlib
 import os
-import struct
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import zarr
+from pureml_data import read_idx
 from zarr.abc.buffer import Buffer
 from zarr.codecs import ZstdCodec
 
@@ -38,27 +38,26 @@ ARRAYS = {
 CODEC = ZstdCodec(level=22)
 
 
-def read_idx(folder: Path, name: str, checksum: str) -> np.ndarray:
-    """The array in `name`.gz: big-endian header 0, 0, 8 (uint8), ndim, then a uint32 per axis, then the values."""
-    with gzip.open(folder / f"{name}.gz") as file:
-        payload = file.read()
-    if (found := hashlib.sha256(payload).hexdigest()) != checksum:
-        raise SystemExit(f"{folder / name}.gz: SHA-256 of the content is {found}, needed {checksum}")
-    ndim = payload[3]
-    shape = struct.unpack_from(f">{ndim}I", payload, 4)
-    return np.frombuffer(payload, np.uint8, offset=4 + 4 * ndim).reshape(shape)
+def read_official(folder: Path, name: str, checksum: str) -> np.ndarray:
+    """The array in `name`.gz, whose uncompressed content must have this SHA-256."""
+    path = folder / f"{name}.gz"
+    with gzip.open(path) as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != checksum:
+        raise SystemExit(f"{path}: SHA-256 of the content is {found}, needed {checksum}")
+    return read_idx(path)
 
 
 def encode(folder: Path) -> dict[str, bytes]:
     """The files of the zarr v3 archive."""
     lines = (folder / "SHA256SUMS").read_text().splitlines()
     checksums = {name: checksum for checksum, name in (line.split() for line in lines)}
+    arrays = {path: read_official(folder, name, checksums[name]) for path, (name, _) in ARRAYS.items()}
     files: dict[str, Buffer] = {}
     store = zarr.storage.MemoryStore(files)
     zarr.create_group(store, attributes={"source": "MNIST, Y. LeCun, C. Cortes and C. J. C. Burges, 1998"})
-    for path, (name, rows) in ARRAYS.items():
-        values = read_idx(folder, name, checksums[name])
-        chunks = (rows, *values.shape[1:])
+    for path, values in arrays.items():
+        chunks = (ARRAYS[path][1], *values.shape[1:])
         array = zarr.create_array(
             store, name=path, shape=values.shape, dtype=values.dtype, chunks=chunks, compressors=CODEC, filters=None
         )

@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-from pureml_data import DataLoader, TensorDataset
-from pureml_data.streaming import ZarrDataset, write_zarr
+from pureml_data import DataLoader, TensorDataset, ZarrDataset, write_zarr
 
 FEATURES, BATCH, CHUNK = 1024, 256, 2048  # a chunk of 8 MiB
 

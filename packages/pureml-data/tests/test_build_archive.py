@@ -33,6 +33,7 @@ def build(folder, out):
     return subprocess.run([sys.executable, TOOL, folder, "--out", out], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_the_packaged_archive_is_what_the_tool_builds(folder, monkeypatch):
     out = folder / "built.zip"
     done = build(folder, out)

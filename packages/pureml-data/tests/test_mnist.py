@@ -1,6 +1,8 @@
 """MnistDataset: the official digits, read in chunks, and clear errors."""
 
 import hashlib
+import os
+import pickle
 import shutil
 import struct
 import subprocess
@@ -168,6 +170,30 @@ def test_the_whole_set_is_never_held_by_default(shuffle):
         finally:
             tracemalloc.stop()
     assert peak < 36 * MB  # of 45
+
+
+def test_a_copy_opens_the_archive_itself():
+    with MnistDataset("test", in_memory=True) as held, MnistDataset("test") as streamed:
+        for copy in (pickle.loads(pickle.dumps(held)), pickle.loads(pickle.dumps(streamed))):
+            np.testing.assert_array_equal(copy[[5, 9000]][0].data, held[[5, 9000]][0].data)
+            copy.close()
+        assert len(pickle.dumps(held)) < 1000
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_opens_the_archive_itself():
+    code = """if True:
+        import os
+        from pureml_data import MnistDataset
+        test = MnistDataset("test")
+        child = os.fork()
+        for i in range(0, 10000, 500):
+            test[i:i + 500]
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
 
 
 # ---- errors

@@ -1,5 +1,6 @@
 """ZarrDataset, ChunkSampler and write_zarr: every sample once, little memory, exact resume, clear errors."""
 
+import http.client
 import itertools
 import os
 import pickle
@@ -17,9 +18,8 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from pureml_core import Tensor
-from pureml_data import DataLoader
-from pureml_data.chunks import ChunkReader, ChunkSampler
-from pureml_data.streaming import ZarrDataset, write_zarr
+from pureml_data import ChunkSampler, DataLoader, ZarrDataset, write_zarr
+from pureml_data.chunks import ChunkReader
 
 N, CHUNK = 103, 10
 X = np.random.default_rng(0).normal(size=(N, 2, 3)).astype(np.float32)
@@ -237,7 +237,7 @@ def test_a_forked_process_opens_a_zip_anew(folder, tmp_path):
     path = zipped(folder / "xy.zarr", tmp_path)
     code = f"""if True:
         import os
-        from pureml_data.streaming import ZarrDataset
+        from pureml_data import ZarrDataset
         dataset = ZarrDataset({str(path)!r})
         child = os.fork()
         for _ in range(3):
@@ -326,12 +326,60 @@ def test_over_http(url):
         ZarrDataset(f"{url}/xy.zarr", ["z"])
 
 
+def test_a_group_of_others_over_http_needs_its_fields(folder, url):
+    pytest.importorskip("obstore", reason="needs pureml-data[remote]")
+    zarr.create_array(folder / "others.zarr", name="y", data=Y)
+    with ZarrDataset(f"{url}/others.zarr", ["y"]) as dataset:
+        assert dataset[5][0].item() == 5
+    with pytest.raises(OSError, match=r"others\.zarr: its server does not list names, give fields"):
+        ZarrDataset(f"{url}/others.zarr")
+
+
+def test_a_server_that_cannot_be_reached_is_an_oserror():
+    pytest.importorskip("obstore", reason="needs pureml-data[remote]")
+    with pytest.raises(OSError, match=r"http://127\.0\.0\.1:9/x: "):
+        ZarrDataset("http://127.0.0.1:9/x", storage_options={"retry_config": {"max_retries": 0}})
+
+
+@pytest.mark.slow
+def test_on_s3(folder):
+    pytest.importorskip("obstore", reason="needs pureml-data[remote]")
+    server_module = pytest.importorskip("moto.server", reason="needs moto[s3], flask, flask-cors")
+    server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        made = http.client.HTTPConnection(host, port)
+        made.request("PUT", "/bucket", headers={"Host": f"{host}:{port}"})
+        assert made.getresponse().status == 200
+        made.close()
+        options = {
+            "endpoint": f"http://{host}:{port}",
+            "access_key_id": "x",
+            "secret_access_key": "x",
+            "region": "us-east-1",
+            "client_options": {"allow_http": True},
+        }
+        from obstore.store import from_url
+
+        bucket = from_url("s3://bucket", **options)
+        for file in (folder / "xy.zarr").rglob("*"):
+            if file.is_file():
+                bucket.put(f"deep/{file.relative_to(folder).as_posix()}", file.read_bytes())
+        with ZarrDataset("s3://bucket/deep/xy.zarr", storage_options=options) as dataset:
+            assert sorted(numbers(DataLoader(dataset, 10, sampler=dataset.sampler(seed=0)))) == Y.tolist()
+        with pytest.raises(FileNotFoundError):
+            ZarrDataset("s3://bucket/nowhere", storage_options=options)
+    finally:
+        server.stop()
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 def test_a_forked_process_refuses_a_url(url):
     pytest.importorskip("obstore", reason="needs pureml-data[remote]")
     code = f"""if True:
         import os
-        from pureml_data.streaming import ZarrDataset
+        from pureml_data import ZarrDataset
         dataset = ZarrDataset("{url}/xy.zarr")
         child = os.fork()
         if not child:
@@ -530,8 +578,7 @@ def test_more_than_memory_needs_little(tmp_path):
     code = """if True:
         import resource, sys
         import numpy as np
-        from pureml_data import DataLoader
-        from pureml_data.streaming import ZarrDataset, write_zarr
+        from pureml_data import DataLoader, ZarrDataset, write_zarr
         path, rows = sys.argv[1], 16
         def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
         batch = np.ones((rows, 2**14), np.float32)  # 1 MB

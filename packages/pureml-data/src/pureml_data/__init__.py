@@ -2,8 +2,9 @@
 
 from importlib.metadata import version
 
+from .chunks import ChunkSampler
 from .dataset import BatchDataset, Dataset, TensorDataset
-from .datasets import MnistDataset
+from .datasets import MnistDataset, SmallDataset, read_idx
 from .derived import ConcatDataset, LazyDataset, MappedDataset, Subset
 from .encoding import LabelEncoder, multi_hot, one_hot
 from .loader import DataLoader, combine_samples
@@ -11,6 +12,7 @@ from .readers import from_arrays, from_pandas, read_csv, read_parquet
 from .sampler import DistributedSampler, RandomSampler, Sampler, SequentialSampler, StratifiedSampler, WeightedSampler
 from .series import Windows
 from .splitting import k_folds, random_split, stratified_k_folds, stratified_split
+from .streaming import ZarrDataset, write_zarr
 from .text import BytePairTokenizer, CharTokenizer, pad_sequences
 from .transforms import (
     Compose,
@@ -36,6 +38,7 @@ __all__ = [
     "BatchDataset",
     "BytePairTokenizer",
     "CharTokenizer",
+    "ChunkSampler",
     "Compose",
     "ConcatDataset",
     "Cutout",
@@ -60,6 +63,7 @@ __all__ = [
     "Sampler",
     "Scaler",
     "SequentialSampler",
+    "SmallDataset",
     "Standardize",
     "StratifiedSampler",
     "Subset",
@@ -67,6 +71,7 @@ __all__ = [
     "Transform",
     "WeightedSampler",
     "Windows",
+    "ZarrDataset",
     "combine_samples",
     "from_arrays",
     "from_pandas",
@@ -76,7 +81,9 @@ __all__ = [
     "pad_sequences",
     "random_split",
     "read_csv",
+    "read_idx",
     "read_parquet",
     "stratified_k_folds",
     "stratified_split",
+    "write_zarr",
 ]

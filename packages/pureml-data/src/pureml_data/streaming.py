@@ -21,7 +21,7 @@ from .chunks import ChunkReader, ChunkSampler, Rows
 from .dataset import BatchDataset, as_index
 from .prefetch import ahead
 
-_NOTE = "pureml_data"  # attribute of what write_zarr wrote: {"rows": N, "fields": [...] or null}
+_NOTE = "pureml_data"  # attribute of what write_zarr wrote: {"fields": [...]}, of an array {}
 _NUMBERS = "biufc"
 
 
@@ -53,7 +53,7 @@ class ZarrDataset(BatchDataset):
             by name. Groups behind http(s):// that others wrote need them, since HTTP has no folders to list.
         window: chunks whose samples are held in memory.
         prefetch: chunks whose samples a background thread reads ahead; 0: they are read when they are asked for.
-        options: settings of the URL's store, as obstore's `from_url` takes them: keys, region, endpoint, headers.
+        storage_options: settings of the URL's store, as obstore's `from_url` takes them: keys, region, endpoint, ...
 
     Attributes:
         arrays: the zarr arrays.
@@ -66,6 +66,7 @@ class ZarrDataset(BatchDataset):
         ValueError: the arrays are not equally long, one has no axes, or there are none; later, a chunk is damaged or
             missing, or the dataset is closed.
         TypeError: an array does not hold numbers, or a setting is of another type.
+        OSError: a file cannot be read, or a server fails or cannot be reached.
         ImportError: `source` is a URL and obstore is not installed.
         RuntimeError: a URL's dataset is used in a forked process, such as a worker; take start_method="spawn".
     """
@@ -77,12 +78,12 @@ class ZarrDataset(BatchDataset):
         *,
         window: int = 8,
         prefetch: int = 1,
-        options: Mapping[str, Any] | None = None,
+        storage_options: Mapping[str, Any] | None = None,
     ) -> None:
         self.source = os.fspath(source) if isinstance(source, os.PathLike) else source
         self.window = whole("ZarrDataset: window", window, 1)
         self.prefetch = whole("ZarrDataset: prefetch", prefetch, 0)
-        self.options = dict(options or {})
+        self.storage_options = dict(storage_options or {})
         self._wanted = None if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
         self._opened: tuple[int, dict[str, Any], ChunkReader] | None = None
         self._open()
@@ -152,7 +153,7 @@ class ZarrDataset(BatchDataset):
         self._open()
 
     def _open(self) -> None:
-        arrays = _opened(self.source, self._wanted, self.options)
+        arrays = _opened(self.source, self._wanted, self.storage_options)
         n, chunk = _layout(self.source, arrays)
         self._opened = os.getpid(), arrays, ChunkReader(self._read, n, chunk)
 
@@ -218,14 +219,14 @@ def _opened(source: Any, wanted: tuple[str, ...] | None, options: Mapping[str, A
         arrays = {"": node}
     else:
         if wanted is None:
-            wanted = tuple(note["fields"]) if note else tuple(sorted(name for name, _ in node.arrays()))
+            wanted = tuple(note["fields"]) if note is not None else tuple(sorted(name for name, _ in node.arrays()))
         arrays = {}
         for name in wanted:
             found = node.get(name)
             if not isinstance(found, zarr.Array):
                 raise KeyError(f"{source}: the group has no array {name!r}")
             arrays[name] = found
-    if not note:
+    if note is None:
         return arrays
     from .zarr_stores import without_gaps
 
@@ -373,7 +374,7 @@ class _Writer:
         rest = self.n % len(next(iter(self.buffers.values())))
         if rest:
             self._write(self.n - rest)
-        note = {"rows": self.n, "fields": None if "" in self.arrays else [*self.arrays]}
+        note = {} if "" in self.arrays else {"fields": [*self.arrays]}
         for array in self.arrays.values():
             array.resize((self.n, *array.shape[1:]))
         self.root.update_attributes({_NOTE: note})
@@ -389,20 +390,20 @@ class _Writer:
             self.root = zarr.create_group(self.folder)
         for name, part in parts.items():
             shape, dtype = (chunk, *part.shape[1:]), part.dtype
-            codec = BloscCodec(
+            blosc = BloscCodec(
                 cname="zstd",
                 clevel=self.level,
                 shuffle="shuffle" if dtype.itemsize > 1 else "noshuffle",
                 typesize=dtype.itemsize,
             )
+            checksum = Crc32cCodec()  # Blosc reads past the end of a chunk that was cut off
             self.arrays[name] = zarr.create_array(
                 self.folder,
                 name=name or None,
                 shape=shape,
                 chunks=tuple(max(length, 1) for length in shape),
                 dtype=dtype,
-                compressors=([codec] if self.level else [])
-                + [Crc32cCodec()],  # Blosc reads past the end of a short chunk
+                compressors=[blosc, checksum] if self.level else [checksum],
                 config={"write_empty_chunks": True},
             )
             self.buffers[name] = np.empty(shape, dtype)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import zarr
@@ -28,7 +28,7 @@ def without_gaps(array: zarr.Array[Any]) -> zarr.Array[Any]:
 
 
 def remote(url: str, options: Mapping[str, Any]) -> Store:
-    """A store for reading, rooted at a URL.
+    """A store for reading, rooted at a URL. When its server fails, cannot be reached or does not list: OSError.
 
     Raises:
         ValueError: the kind of URL is unknown, or it and the options do not fit.
@@ -40,8 +40,24 @@ def remote(url: str, options: Mapping[str, Any]) -> Store:
     except ModuleNotFoundError as error:
         raise ImportError(f"{url}: needs obstore; pip install pureml-data[remote]") from error
 
+    class Remote(ObjectStore[Any]):
+        async def get(
+            self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
+        ) -> Buffer | None:
+            try:
+                return await super().get(key, prototype, byte_range)
+            except BaseError as error:
+                raise OSError(f"{url}: {error}") from error
+
+        async def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
+            try:
+                async for key in super().list_dir(prefix):
+                    yield key
+            except BaseError as error:
+                raise OSError(f"{url}: its server does not list names, give fields: {error}") from error
+
     plain = {"client_options": {"allow_http": True}} if url.startswith("http://") else {}
     try:
-        return ObjectStore(from_url(url, **plain | dict(options)), read_only=True)
+        return Remote(from_url(url, **plain | dict(options)), read_only=True)
     except BaseError as error:
         raise ValueError(f"{url}: cannot be opened: {error}") from error
