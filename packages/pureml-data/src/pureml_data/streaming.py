@@ -19,7 +19,6 @@ from pureml_core import Tensor
 from .checks import flag, whole
 from .chunks import ChunkReader, ChunkSampler, Rows
 from .dataset import BatchDataset, as_index
-from .prefetch import ahead
 
 _NOTE = "pureml_data"  # attribute of what write_zarr wrote: {"fields": [...]}, of an array {}
 _NUMBERS = "biufc"
@@ -114,8 +113,12 @@ class ZarrDataset(BatchDataset):
         for first in source:
             items = itertools.chain([first], source)
             rows = _copies(own.in_order(items, self.window * own.chunk))
-            batches = max(self.prefetch * own.chunk // max(np.size(first), 1), 1)
-            for batch in ahead(rows, batches) if self.prefetch else rows:
+            batches: Iterator[tuple[Tensor, ...]] = rows
+            if self.prefetch:
+                from .prefetch import ahead
+
+                batches = ahead(rows, max(self.prefetch * own.chunk // max(np.size(first), 1), 1))
+            for batch in batches:
                 self._now()
                 yield batch
                 del batch
