@@ -160,7 +160,7 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
     """Chunks of up to `CHUNK` bytes, each a contiguous run of the array: ones, then part of an axis, then whole axes.
 
     >>> chunk_shape((4, 1000, 2000), 4)
-    (1, 500, 2000)
+    (1, 250, 2000)
     """
     room = CHUNK // itemsize
     chunks: list[int] = []
