@@ -411,3 +411,18 @@ def test_what_does_not_fit_is_skipped_when_asked_for():
     assert [i for x in wider for i in x.tolist()] == [  # the same epoch, from its beginning
         i for x in DataLoader(range(20), 4, shuffle=True, seed=0) for i in x.tolist()
     ]
+
+
+def test_the_first_transform_does_not_draw_what_the_shuffle_drew():
+    drawn = []
+
+    class Drawing(Composite):
+        def __init__(self):
+            self.rng = np.random.default_rng(0)
+
+        def __call__(self, samples):
+            drawn.append(self.rng.bit_generator.state["state"])
+            return samples
+
+    next(iter(DataLoader(TensorDataset(np.arange(4)), 2, shuffle=True, seed=5, combine_samples_fn=Drawing())))
+    assert drawn[0] != np.random.default_rng(5).bit_generator.state["state"]

@@ -39,7 +39,8 @@ class Reader:
         batches = self._batches(numbers)
         for number in numbers:
             if self.own_process:
-                words = np.random.SeedSequence((*self.seed, number)).generate_state(1, np.uint64)
+                seed, epoch = self.seed
+                words = np.random.SeedSequence(seed, spawn_key=(epoch, number)).generate_state(1, np.uint64)
                 seed_everything(int(words[0]))
             reseed(rngs, *self.seed, number)
             batch = next(batches, _END)

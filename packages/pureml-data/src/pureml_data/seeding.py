@@ -31,11 +31,11 @@ def generators(*roots: Any) -> list[np.random.Generator]:
     return found
 
 
-def reseed(rngs: list[np.random.Generator], *seed: int) -> None:
-    """Start every generator anew, each with a stream of its own."""
+def reseed(rngs: list[np.random.Generator], seed: int, *place: int) -> None:
+    """Start every generator anew, each with a stream of its own, none of them that of `generator(seed)`."""
     for i, rng in enumerate(rngs):
         bits = rng.bit_generator
-        bits.state = type(bits)(np.random.SeedSequence((*seed, i))).state
+        bits.state = type(bits)(np.random.SeedSequence(seed, spawn_key=(*place, i))).state
 
 
 _PLAIN = frozenset({str, bytes, int, float, bool, complex, type(None), np.ndarray, type})
