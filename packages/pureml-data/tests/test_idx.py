@@ -39,6 +39,7 @@ def test_reads_what_was_written(tmp_path, code, shape, packed):
         (gzip.compress(idx(np.arange(5), 8, (6,))), "takes 6 bytes"),
         (gzip.compress(idx(np.arange(5), 8))[:-9], "damaged gzip file"),
     ],
+    ids=["empty", "other", "header", "short", "long", "huge", "short, packed", "truncated"],
 )
 def test_what_the_header_claims_is_not_believed(tmp_path, content, message):
     (tmp_path / "f").write_bytes(content)
