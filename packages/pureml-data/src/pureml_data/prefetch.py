@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from queue import SimpleQueue
@@ -53,5 +54,6 @@ def ahead(source: Generator[T, None, None], n: int) -> Iterator[T]:
     finally:
         stopped.set()
         room.release()
-        if thread is not threading.current_thread():  # unless the garbage collector runs there
+        # Not where the garbage collector runs in that thread, nor at the end of the program, which has frozen it.
+        if thread is not threading.current_thread() and not sys.is_finalizing():
             thread.join()
