@@ -459,3 +459,15 @@ def test_large_models_are_updated_on_threads_with_the_same_numbers(monkeypatch):
     monkeypatch.setattr("pureml_optim.blocks.THREADED", 1000)
     for a, b in zip(alone, trained(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_row_sparse_step_reaches_a_table_in_any_memory_order():
+    table = Tensor(np.zeros((3, 4)).T, requires_grad=True)
+    table.grad = RowSparse(np.array([1, 3]), np.ones((2, 3)), (4, 3))
+    SGD([table], 1.0).step()
+    np.testing.assert_array_equal(table.data, [[0] * 3, [-1] * 3, [0] * 3, [-1] * 3])
+
+
+def test_groups_that_are_not_settings_by_pattern():
+    with pytest.raises(TypeError, match="needed settings by pattern"):
+        SGD({"b": Parameter([1.0])}, 0.1, groups={"b": 0})

@@ -136,7 +136,7 @@ class Rows(Batch):
     def apply(self, update: Update, piece: slice) -> None:
         g: RowSparse = self.entries[0].g
         rows, whole = g.rows[piece], [self.w, *self.slots]
-        w, *slots = [a[rows] for a in whole]
+        w, *slots = [np.asarray(a[rows], order="C") for a in whole]  # the picked rows keep the order of the table
         update(w.reshape(-1), g.values[piece].reshape(-1), *[a.reshape(-1) for a in slots])
         for a, part in zip(whole, [w, *slots], strict=True):
             a[rows] = part

@@ -101,7 +101,7 @@ class Optimizer(Saved):
         self.initial_lr: float | None = None
         self._entries: list[Entry] = []
         self._plan: Plan | None = None
-        if not isinstance(model_params, Composite | Mapping | Tensor):
+        if isinstance(model_params, Iterable) and not isinstance(model_params, Composite | Mapping | Tensor):
             model_params = list(model_params)
         if isinstance(model_params, list) and model_params and all(isinstance(p, Mapping) for p in model_params):
             if groups:
@@ -296,6 +296,12 @@ class Optimizer(Saved):
         if not groups:
             return [(params, {})]
         where = type(self).__name__
+        if not isinstance(groups, Mapping) or not all(
+            isinstance(key, str | tuple) and isinstance(own, Mapping) for key, own in groups.items()
+        ):
+            raise TypeError(
+                f"{where}: groups: given {groups!r:.60}, needed settings by pattern, {{'*.b': {{'weight_decay': 0}}}}"
+            )
         rest, found = _named(params, 0, where), []
         for key, own in groups.items():
             patterns = (key,) if isinstance(key, str) else key
