@@ -64,6 +64,12 @@ def test_the_workspace_passes(root: Path, tree: Path, tool: str) -> None:
             "import importlib\nimportlib.import_module('zarr')",
             "two.py:2: imports zarr",
         ),
+        ("pureml-nn/src/pureml_nn/two.py", "import pickle", "two.py:1: imports pickle, which runs what a file"),
+        (
+            "pureml-nn/src/pureml_nn/two.py",
+            "def f():\n    from marshal import loads",
+            "two.py:2: imports marshal, which",
+        ),
         ("pureml-nn/src/pureml_nn/two.py", "from matplotlib import figure", "an extra, at the top"),
         ("pureml-nn/src/pureml_nn/two.py", "from .one import x", "circle: pureml_nn.one -> pureml_nn.two -> pureml_nn"),
         ("pureml-nn/src/pureml_nn/two.py", "def f():\n    from . import one", "in a circle: "),

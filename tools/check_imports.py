@@ -5,7 +5,8 @@
 Reads the imports of every file under `packages/*/src` from its syntax tree; nothing is executed. A file may import
 
 - the standard library, its own package, and what its `[project].dependencies` name;
-- inside a function or under `TYPE_CHECKING`, also what its `[project.optional-dependencies]` name.
+- inside a function or under `TYPE_CHECKING`, also what its `[project.optional-dependencies]` name;
+- nothing that runs code while it reads data, such as pickle, unless it is one of `UNPICKLING`.
 
 And within a package no file may import, directly or through others, a file that imports it. Imports inside functions
 count, as the arrow is the same; those under `TYPE_CHECKING` do not.
@@ -21,6 +22,10 @@ from pathlib import Path
 
 # Distributions whose import name is not their own name with underscores.
 IMPORT_NAMES = {"pillow": "PIL", "scikit-learn": "sklearn", "pyyaml": "yaml"}
+
+# What runs code while it reads data, and who may all the same, for a reason that the file gives.
+UNSAFE = {"pickle", "_pickle", "marshal", "shelve", "cloudpickle", "dill", "joblib"}
+UNPICKLING = {"pureml_data.workers"}
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ def check_package(folder: Path, root: Path) -> Iterator[str]:
     for module, path in modules.items():
         for found in imports_of(module, path):
             here = f"{path.relative_to(root)}:{found.line}"
+            if found.top in UNSAFE and module not in UNPICKLING:
+                yield f"{here}: imports {found.module}, which runs what a file tells it to; read data by another way"
             if found.top in declared or found.top in sys.stdlib_module_names:
                 pass
             elif found.top not in extras:

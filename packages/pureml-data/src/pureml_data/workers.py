@@ -1,4 +1,9 @@
-"""Reading in worker processes."""
+"""Reading in worker processes.
+
+Jobs and batches are pickled on their way. That is safe here and nowhere else in PureML: what is unpickled was pickled
+by this program, or by a child that it started itself, and came through an unnamed pipe that nobody else can write to;
+it is never in a file or on a network. `tools/check_imports.py` lets no other file import pickle.
+"""
 
 from __future__ import annotations
 
