@@ -1,4 +1,8 @@
-"""Tensor: a NumPy-behaving array that remembers where it came from."""
+"""Tensor: a NumPy-behaving array that remembers where it came from.
+
+What it takes over from ndarray is in `operators`, `methods`, `conversion` and `protocols`. This file is what makes it
+more than an array: the data and the count of their changes, the history, the gradient. That is one class, in one piece.
+"""
 
 from __future__ import annotations
 

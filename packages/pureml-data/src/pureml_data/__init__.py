@@ -12,7 +12,7 @@ from .readers import from_arrays, from_pandas, read_csv, read_parquet
 from .sampler import DistributedSampler, RandomSampler, Sampler, SequentialSampler, StratifiedSampler, WeightedSampler
 from .series import Windows
 from .splitting import k_folds, random_split, stratified_k_folds, stratified_split
-from .streaming import ZarrDataset, write_zarr
+from .streaming import ZarrDataset
 from .text import BytePairTokenizer, CharTokenizer, pad_sequences
 from .transforms import (
     Compose,
@@ -31,6 +31,7 @@ from .transforms import (
     Standardize,
     Transform,
 )
+from .zarr_writing import write_zarr
 
 __version__ = version("pureml-data")
 

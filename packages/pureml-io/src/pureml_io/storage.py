@@ -15,12 +15,10 @@ import contextlib
 import datetime
 import itertools
 import json
-import operator
 import os
 import tempfile
 import warnings
 import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
@@ -30,15 +28,13 @@ from pureml_core.state import decode, encode
 
 from .atomic import replacing
 from .block import Block, checked_dtype, create, is_left_over, positive, tables
-from .container import ArchiveError
+from .storage_names import checked_level, checked_url, local_path, name_parts, zip_for
+from .storage_opening import failures_at, root_of, sound, store_at
 
 if TYPE_CHECKING:
-    import zarr
+    pass
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
-
-# What zipfile, zarr and its codecs raise on data that are not what they should be.
-_DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 class ArrayStorage:
@@ -91,58 +87,16 @@ class ArrayStorage:
         if storage_options is not None and not url:
             raise ValueError(f"ArrayStorage: storage_options are for URLs, given the path {str(pth)!r}")
         self.mode = mode
-        self.store_path: Path | str = _url(str(pth)) if url else _local(Path(pth))
+        self.store_path: Path | str = checked_url(str(pth)) if url else local_path(Path(pth))
         self._closing = contextlib.ExitStack()
-        self._failures: tuple[type[Exception], ...] = ()
+        self._failures = failures_at(self.store_path)
         try:
-            self.store = self._opened_store(storage_options or {})
+            self.store = store_at(self.store_path, mode, storage_options or {}, self._closing)
             self._closing.callback(self.store.close)
-            self.root = self._opened_root()
+            self.root = root_of(self.store, self.store_path, mode)
         except BaseException:
             self.close()
             raise
-
-    def _opened_store(self, options: Mapping[str, Any]) -> Any:
-        from zarr.storage import LocalStore, ZipStore
-
-        zipped, read_only = str(self.store_path).endswith(".zip"), self.mode == "r"
-        if zipped and not read_only:
-            raise ValueError(f"{self.store_path}: a zip is read-only, given the mode {self.mode!r}, needed 'r'")
-        path = self.store_path
-        if isinstance(path, str):
-            from . import remote
-
-            self._failures = remote.failures()
-            if not zipped:
-                return remote.store(path, options, read_only=read_only)
-            with self._sound():
-                path = self._closing.enter_context(remote.fetched(path, options))
-        if not zipped:
-            return LocalStore(path, read_only=read_only)
-        with self._sound(), zipfile.ZipFile(path):  # there and whole; zarr opens it when it is first asked
-            return ZipStore(path, mode="r")
-
-    def _opened_root(self) -> zarr.Group:
-        import zarr
-
-        found = None
-        with contextlib.suppress(FileNotFoundError), self._sound():
-            found = zarr.open(self.store, mode="r", zarr_format=3)
-        if found is None and self.mode == "r":
-            raise FileNotFoundError(f"{self.store_path}: there is no zarr v3 group")
-        if self.mode in ("w", "w-", "x"):
-            strange = found is None and isinstance(self.store_path, Path) and any(self.store_path.glob("*"))
-            if strange or (found is not None and self.mode != "w"):
-                raise FileExistsError(
-                    f"{self.store_path} exists{' and is no zarr v3 group' if strange else ''}; "
-                    f"given the mode {self.mode!r}, which creates it"
-                )
-            return zarr.create_group(self.store, overwrite=True, zarr_format=3)
-        if found is None:
-            return zarr.create_group(self.store, zarr_format=3)
-        if not isinstance(found, zarr.Group):
-            raise TypeError(f"{self.store_path} is a zarr array, needed a group")
-        return found if self.mode == "r" else zarr.open_group(self.store, mode="r+", zarr_format=3)
 
     def close(self) -> None:
         """Close the store; reading and writing raise a ValueError from now on."""
@@ -323,10 +277,10 @@ class ArrayStorage:
         import zarr
         from zarr.storage import MemoryStore
 
-        level = _level(compression_level)
+        level = checked_level(compression_level)
         if str(self.store_path).endswith(".zip"):
             return str(self.store_path)
-        target = _target(self.store_path, into)
+        target = zip_for(self.store_path, into)
         files: dict[str, Any] = {}  # what has been coded and is not yet in the zip
         attributes = self.root.attrs.asdict()
         blocks = {name: self._block(name) for name in self.block_names()}
@@ -356,7 +310,7 @@ class ArrayStorage:
         >>> with ArrayStorage.compress_and_cleanup(Path(tempfile.mkdtemp()) / "run.zip", 3) as storage:
         ...     storage.write([np.zeros(3)], "weights", arrays_per_chunk=100)
         """
-        level = _level(compression_level)
+        level = checked_level(compression_level)
         with tempfile.TemporaryDirectory(suffix=".zarr") as folder, cls(folder, "w") as storage:
             yield storage
             storage.compress(output_pth, compression_level=level)
@@ -367,17 +321,8 @@ class ArrayStorage:
         if self.mode == "r":
             raise RuntimeError(f"{method}: {self.store_path} was opened read-only")
 
-    @contextlib.contextmanager
-    def _sound(self, name: str | None = None) -> Iterator[None]:
-        try:
-            yield
-        except (ArchiveError, FileNotFoundError):
-            raise
-        except self._failures as error:
-            raise OSError(f"{self.store_path}: {error}") from error
-        except _DAMAGE as error:
-            where = "" if name is None else f"block {name!r}: "
-            raise ArchiveError(f"{self.store_path}: {where}damaged, or not what it should be: {error}") from error
+    def _sound(self, block: str | None = None) -> contextlib.AbstractContextManager[None]:
+        return sound(self.store_path, self._failures, block)
 
     def _block(self, name: str) -> Block:
         """A block that exists."""
@@ -396,7 +341,7 @@ class ArrayStorage:
 
         if per_chunk is not None:
             per_chunk = positive("write", "arrays_per_chunk", per_chunk)
-        parts = _name_parts(name)
+        parts = name_parts(name)
         for i in range(1, len(parts)):
             if isinstance(self.root.get(above := "/".join(parts[:i])), zarr.Array):
                 raise ValueError(f"write: the block {name!r} would be inside the block {above!r}; rename one")
@@ -426,60 +371,12 @@ class ArrayStorage:
         del self.root[name]
 
 
-# ---- names and paths
-
-
-def _local(path: Path) -> Path:
-    if not path.name:
-        raise ValueError(f"ArrayStorage: given the path {str(path)!r}, needed one that ends in a name")
-    return (path if path.suffix in (".zarr", ".zip") else path.with_name(f"{path.name}.zarr")).resolve()
-
-
-def _url(url: str) -> str:
-    if "?" in url or "#" in url:
-        raise ValueError(f"ArrayStorage: given the URL {url!r}, needed one without a query")
-    url = url.rstrip("/")
-    return url if url.endswith((".zarr", ".zip")) else f"{url}.zarr"
-
-
-def _target(store_path: Path | str, into: str | os.PathLike[str] | None) -> Path:
-    """The zip for a storage."""
-    if into is None and isinstance(store_path, str):
-        raise ValueError(f"compress: there is no folder beside {store_path}; say into which file or folder")
-    name = f"{Path(store_path).name.removesuffix('.zarr')}.zip"
-    if into is None:
-        return Path(store_path).with_name(name)
-    return (Path(into) if Path(into).suffix.lower() == ".zip" else Path(into) / name).resolve()
-
-
-def _name_parts(name: Any) -> list[str]:
-    if not isinstance(name, str):
-        raise TypeError(f"write: given a block named {name!r}, needed a string")
-    parts = name.split("/")
-    if "\\" in name or "\0" in name or any(p in ("", ".", "..", "zarr.json") or p.startswith("__") for p in parts):
-        raise ValueError(f"write: given a block named {name!r}; needed is a name that can be a path inside the storage")
-    return parts
-
-
-def _level(given: Any) -> int:
-    try:
-        level = operator.index(given)
-    except TypeError:
-        raise TypeError(f"given compression_level {given!r}, needed 0 to 9") from None
-    if not 0 <= level <= 9:
-        raise ValueError(f"given compression_level {level}, needed 0 to 9")
-    return level
-
-
 def _move(files: dict[str, Any], archive: zipfile.ZipFile) -> None:
     """Put files into a zip, dated 1980 so that equal storages make equal zips, and forget them."""
     for name in sorted(files):
         entry = zipfile.ZipInfo(name)
         entry.external_attr = 0o644 << 16
         archive.writestr(entry, files.pop(name).to_bytes())
-
-
-# ---- attributes
 
 
 def _plain(x: Any) -> Any:

@@ -1,0 +1,192 @@
+"""Writing what `ZarrDataset` reads, from any iterable."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pureml_core import Tensor
+
+from .checks import flag, whole
+
+NOTE = "pureml_data"  # attribute of what write_zarr wrote: {"fields": [...]}, of an array {}
+NUMBERS = "biufc"  # kinds of dtypes
+
+
+def write_zarr(
+    path: str | os.PathLike[str],
+    samples: Iterable[Any],
+    *,
+    batched: bool = False,
+    chunk: int | None = None,
+    compression_level: int = 5,
+) -> int:
+    """Write samples from any iterable, also one that never fits in memory, as a zarr folder that `ZarrDataset` reads.
+
+    A sample is an array, Tensor or number; a tuple of these, for fields "0", "1", ...; or a mapping of names to these.
+    All must be alike: fields, shapes, dtypes. A chunk of them is held in memory. The folder appears under its name
+    when it is complete and on disk, or not at all.
+
+    Args:
+        path: the folder to be; nothing may be there yet.
+        samples: the samples, or with `batched` batches of them, of any sizes, along a first axis.
+        batched: as above. The batches of a DataLoader are such.
+        chunk: samples in a chunk; None: as many as fit into 4 MiB.
+        compression_level: of Zstandard, 0 (none) to 9.
+
+    Returns:
+        The number of samples.
+
+    Raises:
+        FileExistsError: there is something at `path`.
+        ValueError: no samples, samples that are not alike, or a setting out of range.
+        TypeError: a sample does not hold numbers, or a setting is of another type.
+
+    >>> import tempfile
+    >>> from pureml_data import ZarrDataset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     n = write_zarr(f"{folder}/squares.zarr", ({"x": i, "y": i * i} for i in range(1000)), chunk=100)
+    ...     with ZarrDataset(f"{folder}/squares.zarr") as dataset:
+    ...         x, y = dataset[[3, 999]]
+    >>> n, y
+    (1000, Tensor([     9, 998001]))
+    """
+    if chunk is not None:
+        chunk = whole("write_zarr: chunk", chunk, 1)
+    if whole("write_zarr: compression_level", compression_level, 0) > 9:
+        raise ValueError(f"write_zarr: compression_level must be 0 to 9, given {compression_level}")
+    flag("write_zarr: batched", batched)
+    target = Path(path)
+    if os.path.lexists(target):
+        raise FileExistsError(f"{target}: exists; remove it or take another name")
+    if not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"{target.absolute().parent}: no such folder to write into")
+    partial = target.with_name(f".{target.name[:40]}~{secrets.token_hex(8)}.tmp")
+    try:
+        writer = _Writer(partial, chunk, compression_level)
+        for sample in samples:
+            writer.put(sample, batched)
+        n = writer.finish()
+        for file in partial.rglob("*"):
+            _flush(file)
+        os.rename(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    _flush(target.absolute().parent)
+    return n
+
+
+class _Writer:
+    """Collects samples until they fill a chunk of every field, which it then writes."""
+
+    def __init__(self, folder: Path, chunk: int | None, level: int) -> None:
+        self.folder, self.chunk, self.level = folder, chunk, level
+        self.n = 0
+        self.single = False
+        self.buffers: dict[str, np.ndarray] = {}
+        self.arrays: dict[str, Any] = {}
+
+    def put(self, sample: Any, batched: bool) -> None:
+        values = sample if isinstance(sample, Mapping) else dict(_numbered(sample))
+        parts = {str(name): _array(value) for name, value in values.items()}
+        if not batched:
+            parts = {name: part[None] for name, part in parts.items()}
+        shapes = {name: part.shape for name, part in parts.items()}
+        if len({shape[:1] for shape in shapes.values()}) != 1 or () in shapes.values():
+            raise ValueError(
+                f"write_zarr: after {self.n} samples, given fields of shapes {shapes}; needed at least one, all "
+                "equally long along a first axis"
+            )
+        if not self.arrays:
+            self._begin(parts)
+        found, needed = ({k: (str(a.dtype), a.shape[1:]) for k, a in x.items()} for x in (parts, self.buffers))
+        if found != needed:
+            raise ValueError(f"write_zarr: sample {self.n} has the fields {found}, those before it {needed}")
+        done, size = 0, len(next(iter(parts.values())))
+        chunk = len(next(iter(self.buffers.values())))
+        while done < size:
+            at = self.n % chunk
+            step = min(size - done, chunk - at)
+            for name, part in parts.items():
+                self.buffers[name][at : at + step] = part[done : done + step]
+            done += step
+            self.n += step
+            if self.n % chunk == 0:
+                self._write(self.n - chunk)
+
+    def finish(self) -> int:
+        if not self.n:
+            raise ValueError("write_zarr: given no samples, needed at least one to know shapes and dtypes")
+        rest = self.n % len(next(iter(self.buffers.values())))
+        if rest:
+            self._write(self.n - rest)
+        note = {} if "" in self.arrays else {"fields": [*self.arrays]}
+        for array in self.arrays.values():
+            array.resize((self.n, *array.shape[1:]))
+        self.root.update_attributes({NOTE: note})
+        return self.n
+
+    def _begin(self, parts: Mapping[str, np.ndarray]) -> None:
+        import zarr
+        from zarr.codecs import BloscCodec, Crc32cCodec
+
+        size = sum(part[:1].nbytes for part in parts.values()) or max(part.dtype.itemsize for part in parts.values())
+        chunk = self.chunk or max((4 << 20) // size, 1)
+        if "" not in parts:
+            self.root = zarr.create_group(self.folder)
+        for name, part in parts.items():
+            shape, dtype = (chunk, *part.shape[1:]), part.dtype
+            blosc = BloscCodec(
+                cname="zstd",
+                clevel=self.level,
+                shuffle="shuffle" if dtype.itemsize > 1 else "noshuffle",
+                typesize=dtype.itemsize,
+            )
+            checksum = Crc32cCodec()  # Blosc reads past the end of a chunk that was cut off
+            self.arrays[name] = zarr.create_array(
+                self.folder,
+                name=name or None,
+                shape=shape,
+                chunks=tuple(max(length, 1) for length in shape),
+                dtype=dtype,
+                compressors=[blosc, checksum] if self.level else [checksum],
+                config={"write_empty_chunks": True},
+            )
+            self.buffers[name] = np.empty(shape, dtype)
+        if "" in parts:
+            self.root = self.arrays[""]
+
+    def _write(self, start: int) -> None:
+        size = self.n - start
+        for name, array in self.arrays.items():
+            if array.shape[0] < self.n:
+                array.resize((2 * self.n, *array.shape[1:]))  # resizing walks over all chunks: not for every one
+            array[start : self.n] = self.buffers[name][:size]
+
+
+def _numbered(sample: Any) -> Iterator[tuple[str, Any]]:
+    return ((str(i), value) for i, value in enumerate(sample)) if isinstance(sample, tuple) else iter([("", sample)])
+
+
+def _array(value: Any) -> np.ndarray:
+    array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    if array.dtype.kind not in NUMBERS:
+        raise TypeError(f"write_zarr: given {array.dtype}, needed numbers or booleans: {value!r:.100}")
+    return array
+
+
+def _flush(path: Path) -> None:
+    """Put a file, or the names in a folder, on disk."""
+    with contextlib.suppress(PermissionError):  # Windows opens no folders
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
