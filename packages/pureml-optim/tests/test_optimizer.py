@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from pureml_core import Composite, Parameter, RowSparse, State, Tensor
-from pureml_optim import SGD, Adam, AdamW, Optimizer, between
+from pureml_optim import SGD, Adam, AdamW, Optimizer, RMSProp, between
 
 
 class Model(Composite):
@@ -471,3 +471,40 @@ def test_a_row_sparse_step_reaches_a_table_in_any_memory_order():
 def test_groups_that_are_not_settings_by_pattern():
     with pytest.raises(TypeError, match="needed settings by pattern"):
         SGD({"b": Parameter([1.0])}, 0.1, groups={"b": 0})
+
+
+# ---- settings that are changed between steps
+
+
+@pytest.mark.parametrize(
+    ("cls", "setting", "on", "off"),
+    [
+        (SGD, "beta", 0.9, 0.0),
+        (RMSProp, "momentum", 0.9, 0.0),
+        (RMSProp, "centered", True, False),
+        (Adam, "amsgrad", True, False),
+    ],
+)
+def test_a_slot_comes_and_goes_with_the_setting_that_needs_it(cls, setting, on, off):
+    """Changed after two steps it is as if the slot had been zero until then; and the state fits at any time."""
+    w = Parameter([1.0, -2.0], dtype=np.float64)
+    optim = cls([w], 0.1, **{setting: off})
+
+    def steps(n):
+        for _ in range(n):
+            w.grad = np.array([0.5, 1.0])
+            optim.step()
+
+    steps(2)
+    without = set(optim.state().arrays)
+    for value in (on, off, on):
+        optim.groups[0].settings[setting] = value
+        twin = cls([Parameter(w.data.copy(), dtype=np.float64)], 0.1, **{setting: value})
+        assert twin.restore(optim.state()) == []
+        steps(2)
+        t = twin.groups[0].params["0"]
+        for _ in range(2):
+            t.grad = np.array([0.5, 1.0])
+            twin.step()
+        np.testing.assert_array_equal(t.data, w.data)
+        assert (set(optim.state().arrays) == without) is (value == off)

@@ -143,9 +143,12 @@ class Rows(Batch):
 
 
 class Plan:
-    """Which parameters are updated together. It holds until other ones have gradients, or an array is replaced."""
+    """Which parameters are updated together.
 
-    def __init__(self, entries: list[Entry], slots_of: Callable[[Entry], Iterable[str]], flat: bool) -> None:
+    It holds until other ones have gradients, an array is replaced, or changed settings need other slots.
+    """
+
+    def __init__(self, entries: list[Entry], slots_of: Callable[[Entry], tuple[str, ...]], flat: bool) -> None:
         self.entries, self.flat = entries, flat
         self.batches: list[Batch] = []
         filling: dict[Any, list[Entry]] = {}
@@ -169,6 +172,11 @@ class Plan:
             gather(mates)
         self.data = [e.tensor.data for e in entries]
         self.kinds = [type(e.g) for e in entries]
+        self.slots = [slots_of(batch.entries[0]) for batch in self.batches]
+
+    def has(self, slots_of: Callable[[Entry], tuple[str, ...]]) -> bool:
+        """Whether its slots are those that the settings need now."""
+        return self.slots == [slots_of(batch.entries[0]) for batch in self.batches]
 
     def holds(self, entries: list[Entry]) -> bool:
         """Whether the plan fits these entries, whose arrays must be those that it was made for."""
@@ -185,7 +193,7 @@ class Plan:
         """
         work = [(size, batch, piece, update) for batch in self.batches for update in [update_of(batch)]
                 for size, piece in batch.pieces()]  # fmt: skip
-        parts = shares([size for size, *_ in work])
+        parts = shares([size for size, *_ in work], os.cpu_count() or 1)
 
         def run(part: slice) -> None:
             for _, batch, piece, update in work[part]:
@@ -204,14 +212,16 @@ def blocks(length: int, at_most: int = BLOCK) -> list[slice]:
     return [slice(at, min(at + step, length)) for at in range(0, length, max(1, step))]
 
 
-def shares(sizes: list[int]) -> list[slice]:
+def shares(sizes: list[int], workers: int) -> list[slice]:
     """Consecutive pieces for one thread each, of about equal weight; one share if there is too little for two.
 
-    >>> shares([1 << 20, 1 << 19, 1 << 19]) if os.cpu_count() == 2 else [slice(0, 1), slice(1, 3)]
+    >>> shares([1 << 20, 1 << 19, 1 << 19], workers=2)
     [slice(0, 1, None), slice(1, 3, None)]
+    >>> shares([1 << 18, 1 << 18], workers=2)
+    [slice(0, 2, None)]
     """
     total = sum(sizes)
-    count = max(1, min(os.cpu_count() or 1, total // (THREADED // 2))) if total >= THREADED else 1
+    count = max(1, min(workers, total // (THREADED // 2))) if total >= THREADED else 1
     cuts, done = [0], 0
     for i, size in enumerate(sizes, 1):
         done += size

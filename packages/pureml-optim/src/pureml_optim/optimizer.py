@@ -161,9 +161,9 @@ class Optimizer(Saved):
             if e.g is not None:
                 live.append(e)
         try:
-            if self._plan is None or not self._plan.holds(live):
+            if self._plan is None or not (self._plan.holds(live) and self._plan.has(self._slot_names)):
                 self._prepare(live)
-                self._plan = Plan(live, lambda e: self.slots_for(e.group.settings), self.blocks)
+                self._plan = Plan(live, self._slot_names, self.blocks)
             # A gradient that is not finite shows in the weights; the anomaly mode finds its origin.
             with np.errstate(all="ignore"):
                 self._plan.apply(self._update_of)
@@ -221,7 +221,8 @@ class Optimizer(Saved):
 
     def state(self) -> State:
         """Copies of all slots, the step counts and the settings; not the parameters, which belong to the model."""
-        arrays = {f"{slot}.{e.name}": array.copy() for e in self._entries for slot, array in e.slots.items()}
+        begun = [(e, self._slots_of(e)) for e in self._entries if e.t or e.slots]
+        arrays = {f"{slot}.{e.name}": array.copy() for e, slots in begun for slot, array in slots.items()}
         groups = [
             {
                 "params": {name: list(t.shape) for name, t in group.params.items()},
@@ -313,26 +314,32 @@ class Optimizer(Saved):
         return [(rest, {}), *found] if rest else found
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
-        """Give every entry its slots, in the parameter's dtype; raise before anything is updated."""
+        """Give every entry its slots; raise before anything is updated."""
         for e in entries:
-            data = e.tensor.data
-            if not data.flags.writeable:
+            if not e.tensor.data.flags.writeable:
                 raise ValueError(
                     f"{type(self).__name__}: parameter {e.name!r} is read-only; give one that can be written"
                 )
+            slots = self._slots_of(e)
             for slot, shape in self.slots_for(e.group.settings).items():
-                needed, old = shape(data.shape), e.slots.get(slot)
-                if needed is None:
-                    continue
-                if old is None:
-                    e.slots[slot] = np.zeros(needed, data.dtype)
-                elif old.shape != needed:
+                if slot in slots and slots[slot].shape != (needed := shape(e.tensor.shape)):
                     raise ValueError(
-                        f"{type(self).__name__}: parameter {e.name!r} now has shape {data.shape}, and its slot "
-                        f"{slot!r} has shape {old.shape}, needed {needed}; make a new optimizer"
+                        f"{type(self).__name__}: parameter {e.name!r} now has shape {e.tensor.shape}, and its slot "
+                        f"{slot!r} has shape {slots[slot].shape}, needed {needed}; make a new optimizer"
                     )
-                elif old.dtype != data.dtype:
-                    e.slots[slot] = old.astype(data.dtype)
+            e.slots = {slot: array.astype(e.tensor.dtype, copy=False) for slot, array in slots.items()}
+
+    def _slots_of(self, e: Entry) -> dict[str, np.ndarray]:
+        """The slots that the settings need now: those that there are, and zeros for the others."""
+        shapes = {slot: shape(e.tensor.shape) for slot, shape in self.slots_for(e.group.settings).items()}
+        return {
+            slot: e.slots[slot] if slot in e.slots else np.zeros(shape, e.tensor.dtype)
+            for slot, shape in shapes.items()
+            if shape is not None
+        }
+
+    def _slot_names(self, e: Entry) -> tuple[str, ...]:
+        return tuple(self.slots_for(e.group.settings))
 
 
 # A moment whose gradient stays zero, such as that of a pixel at the edge of the images, decays into denormal numbers
