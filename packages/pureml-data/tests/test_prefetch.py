@@ -1,6 +1,5 @@
 """Reading ahead in a thread: no further than asked, not before it is asked, and never in the way of an end."""
 
-import faulthandler
 import gc
 import subprocess
 import sys
@@ -12,14 +11,8 @@ import pytest
 from pureml_data import BatchDataset, DataLoader
 from pureml_data.prefetch import ahead
 
-
-@pytest.fixture(autouse=True)
-def nothing_hangs_and_no_thread_is_left():
-    faulthandler.dump_traceback_later(60, exit=True)
-    threads = threading.active_count()
-    yield
-    assert threading.active_count() == threads
-    faulthandler.cancel_dump_traceback_later()
+SECONDS = 60
+pytestmark = pytest.mark.usefixtures("nothing_hangs_and_nothing_is_left")
 
 
 class Counted:

@@ -1,9 +1,7 @@
 """A loop over a loader, whoever reads: the same batches, errors in their place, an early end, a place to go on from."""
 
-import faulthandler
 import gc
 import multiprocessing
-import threading
 from functools import partial
 
 import numpy as np
@@ -32,15 +30,7 @@ ways = pytest.mark.parametrize("way", WAYS.values(), ids=list(WAYS))
 N, SIZE = 23, 4
 LENGTH = 6
 
-
-@pytest.fixture(autouse=True)
-def nothing_hangs_and_nothing_is_left():
-    faulthandler.dump_traceback_later(100, exit=True)
-    threads = threading.active_count()
-    yield
-    assert not multiprocessing.active_children()
-    assert threading.active_count() == threads
-    faulthandler.cancel_dump_traceback_later()
+pytestmark = pytest.mark.usefixtures("nothing_hangs_and_nothing_is_left")
 
 
 class Noise(Composite):

@@ -1,6 +1,5 @@
 """Worker processes: what becomes of them when they fail, die, or are no longer wanted, and how they start."""
 
-import faulthandler
 import math
 import multiprocessing
 import operator
@@ -9,7 +8,6 @@ import pickle
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -17,17 +15,10 @@ import pytest
 from pureml_data import BatchDataset, DataLoader, TensorDataset, combine_samples
 
 METHODS = multiprocessing.get_all_start_methods()
-pytestmark = pytest.mark.skipif("fork" not in METHODS, reason="datasets of a test module exist in forked workers only")
-
-
-@pytest.fixture(autouse=True)
-def nothing_hangs_and_no_process_is_left():
-    faulthandler.dump_traceback_later(100, exit=True)
-    threads = threading.active_count()
-    yield
-    assert not multiprocessing.active_children()
-    assert threading.active_count() == threads
-    faulthandler.cancel_dump_traceback_later()
+pytestmark = [
+    pytest.mark.skipif("fork" not in METHODS, reason="datasets of a test module exist in forked workers only"),
+    pytest.mark.usefixtures("nothing_hangs_and_nothing_is_left"),
+]
 
 
 class Doing(BatchDataset):
