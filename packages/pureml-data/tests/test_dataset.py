@@ -23,6 +23,7 @@ Y = np.arange(6)
         [],
         np.array([-1, 0]),
         np.array([4, 2], np.uint8),
+        np.array([4, 2], np.uint64),
         X[:, 0] > 4,
         [True, False] * 3,
     ],
@@ -35,6 +36,25 @@ def test_an_index_selects_in_every_array_what_it_selects_in_numpy(index):
     for t, a in zip(sample, (X, Y), strict=True):
         assert type(t) is Tensor and not t.requires_grad and t.dtype == a.dtype
         np.testing.assert_array_equal(t.data, a[expected])
+
+
+LAYOUTS = {
+    "rows apart": np.tile(X, 2)[:, ::2],
+    "columns": np.asfortranarray(X),
+    "backwards": X[::-1],
+    "one row": np.broadcast_to(X[0], X.shape),
+    "other byte order": X.astype(">f8"),
+    "records": np.array([(1, 2.0), (3, 4.0), (5, 6.0)], "i4,f8"),
+    "text": np.array(["a", "bc", "def"]),
+    "no columns": X[:, :0],
+}
+
+
+@pytest.mark.parametrize("x", LAYOUTS.values(), ids=LAYOUTS)
+def test_rows_are_gathered_from_every_layout(x):
+    (batch,) = TensorDataset(x)[np.array([2, -1, 0, 2])]
+    assert batch.dtype == x.dtype and not np.shares_memory(batch.data, x)
+    np.testing.assert_array_equal(batch.data, x[[2, -1, 0, 2]])
 
 
 def test_an_index_may_be_a_tensor():

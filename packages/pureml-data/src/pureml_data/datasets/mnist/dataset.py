@@ -10,8 +10,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from pureml_core import Tensor
 
-from ...chunks import ChunkReader, in_bounds
-from ...dataset import BatchDataset, as_index
+from ...chunks import ChunkReader
+from ...dataset import BatchDataset, as_index, rows
 from ...encoding import one_hot
 from .archive import Archive
 
@@ -83,10 +83,7 @@ class MnistDataset(BatchDataset):
         index = as_index(index, self.N)
         if self._images is None:
             return self._sample(*self._reader.rows(index))
-        if isinstance(index, slice):
-            return self._sample(self._images[index], labels[index])
-        index = in_bounds(np.asarray(index), self.N)
-        return self._sample(np.take(self._images, index, axis=0, mode="clip"), np.take(labels, index))
+        return self._sample(rows(self._images, index), rows(labels, index))
 
     def read_in_order(self, indices: Iterable[Any]) -> Iterator[tuple[Tensor, Tensor]]:
         """`self[i]` for each of `indices`, ints or index arrays, with the archive decoded a window ahead."""
