@@ -17,13 +17,14 @@ SCRIPT = Path(__file__).parents[3] / "tools" / "kill_while_saving.py"
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and SIGKILL")
 @pytest.mark.skipif(not SCRIPT.exists(), reason="needs the repository's tools")
-def test_killed_while_saving(tmp_path):
-    command = [sys.executable, str(SCRIPT), "--kills", "15", "--folder", str(tmp_path)]
+@pytest.mark.parametrize("what", [[], ["--checkpoints"], ["--checkpoints", "--background"]], ids="_".join)
+def test_killed_while_saving(tmp_path, what):
+    command = [sys.executable, str(SCRIPT), "--kills", "15", "--folder", str(tmp_path), *what]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     torn, saved = (int(word) for word in done.stdout.split() if word.isdecimal() and word != "15")
     assert torn > 0, "the writer was never killed in the middle"
-    assert saved > 15, "the writer never finished a file"
+    assert saved > 15, "the writer never finished a save"
 
 
 def test_concurrent_saves(tmp_path):
