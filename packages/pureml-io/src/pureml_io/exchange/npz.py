@@ -10,11 +10,12 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from ..archive import ArchiveError
+from ..archive import ArchiveError, _check_size
 from ..atomic import replacing
-from .tensors import arrays_of, refuse_pickle
+from .tensors import arrays_of, numbers, reading, refuse_pickle
 
 DEFLATE = 1032  # bytes that deflate can make of one
+NAME, PIECE = 0xFFFF, 1 << 20  # bytes: of a name at most, and read at once
 
 
 def save_npz(obj: Any, path: str | PathLike[str], *, compressed: bool = False) -> Path:
@@ -36,8 +37,10 @@ def save_npz(obj: Any, path: str | PathLike[str], *, compressed: bool = False) -
     for name, x in arrays.items():
         if x.dtype.kind not in "biufc":
             raise TypeError(f"array {name!r} has dtype {x.dtype}, needed numbers")
-        if "\0" in name:
-            raise ValueError(f"given an array named {name!r}: a zip file cuts names at a null character")
+        if "\0" in name or len(f"{name}.npy".encode()) > NAME:
+            raise ValueError(
+                f"given an array named {name!r:.80}: a zip file cuts names at a null character and at {NAME} bytes"
+            )
     with (
         replacing(Path(path)) as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED) as archive,
@@ -48,30 +51,32 @@ def save_npz(obj: Any, path: str | PathLike[str], *, compressed: bool = False) -
     return Path(path)
 
 
-def load_npz(path: str | PathLike[str]) -> dict[str, np.ndarray]:
+def load_npz(path: str | PathLike[str], *, max_bytes: int | None = None) -> dict[str, np.ndarray]:
     """The arrays of an npz file by name; `restore_arrays` takes them into a model.
+
+    Args:
+        max_bytes: what the arrays may take in memory, as for `load`.
 
     Raises:
         FileNotFoundError: there is no such file.
         ArchiveError: (a ValueError) the file is damaged, holds something other than arrays of numbers, or claims
             sizes that it does not have.
     """
-    with open(path, "rb") as file:
-        refuse_pickle(path, file.read(2))
-        file.seek(0)
-        try:
-            return _read(file)
-        except (ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError, OSError) as error:
-            raise ArchiveError(f"{path}: not a sound npz file: {error}") from error
+    with open(path, "rb") as file, reading(path, "a sound npz file"):
+        refuse_pickle(file.read(2), path)
+        return _read(file, max_bytes)
 
 
-def _read(file: IO[bytes]) -> dict[str, np.ndarray]:
+def _read(file: IO[bytes], max_bytes: int | None) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(file) as archive:
+        _check_size(sum(info.file_size for info in archive.infolist()), file.seek(0, 2), max_bytes)
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")
             if name in arrays:
                 raise ArchiveError(f"array {name!r} is there twice")
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ArchiveError(f"array {name!r} is neither stored nor deflated")
             if info.file_size > DEFLATE * (info.compress_size + 1):
                 raise ArchiveError(f"array {name!r} claims {info.file_size} bytes packed into {info.compress_size}")
             with archive.open(info) as entry:
@@ -90,7 +95,11 @@ def _array(name: str, entry: IO[bytes], size: int) -> np.ndarray:
     needed = dtype.itemsize
     for n in shape:
         needed *= n
-    if min(shape, default=0) < 0 or needed != size - entry.tell():
-        raise ArchiveError(f"array {name!r} claims the shape {shape} of {dtype}, but has {size - entry.tell()} bytes")
-    array = np.frombuffer(bytearray(entry.read()), dtype).reshape(shape, order="F" if by_columns else "C")
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    left = size - entry.tell()
+    if any(type(n) is not int or n < 0 for n in shape) or needed != left:
+        raise ArchiveError(f"array {name!r} claims the shape {shape} of {dtype}, but has {left} bytes")
+    data = np.empty(left, np.uint8)
+    view: Any = data.data
+    if sum(entry.readinto(view[at : at + PIECE]) for at in range(0, left, PIECE)) != left:  # type: ignore[attr-defined]
+        raise ArchiveError(f"array {name!r} ends early")
+    return numbers(name, data, dtype, shape, "F" if by_columns else "C")

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..archive import ArchiveError
 from ..atomic import replacing
-from .tensors import arrays_of, refuse_pickle
+from .tensors import arrays_of, numbers, reading, refuse_pickle
 
 DTYPES = {
     "BOOL": "?",
@@ -35,6 +35,7 @@ def save_safetensors(obj: Any, path: str | PathLike[str], *, metadata: Mapping[s
 
     Raises:
         TypeError: an array has a dtype that the format lacks, such as complex128.
+        ValueError: an array is named "__metadata__", which is the format's own.
         ImportError: the extra `safetensors` is not installed.
     """
     _package()
@@ -42,6 +43,8 @@ def save_safetensors(obj: Any, path: str | PathLike[str], *, metadata: Mapping[s
     for name, x in arrays.items():
         if np.dtype(x.dtype).newbyteorder("<") not in map(np.dtype, DTYPES.values()):
             raise TypeError(f"array {name!r} has dtype {x.dtype}; safetensors holds {', '.join(DTYPES)}")
+    if "__metadata__" in arrays:
+        raise ValueError("given an array named '__metadata__': this name is the format's own")
     arrays = {name: x.astype(x.dtype.newbyteorder("="), copy=False) for name, x in arrays.items()}
     data = importlib.import_module("safetensors.numpy").save(arrays, None if metadata is None else dict(metadata))
     with replacing(Path(path)) as file:
@@ -61,24 +64,24 @@ def load_safetensors(path: str | PathLike[str]) -> dict[str, np.ndarray]:
     """
     package = _package()
     data = Path(path).read_bytes()
-    refuse_pickle(path, data[:2])
-    try:
-        found = package.deserialize(data)
-    except package.SafetensorError as error:
-        raise ArchiveError(f"{path}: not a sound safetensors file: {error}") from error
-    return {name: _array(path, name, **spec) for name, spec in sorted(found, key=lambda pair: pair[0])}
+    with reading(path, "a sound safetensors file"):
+        try:
+            found = package.deserialize(data)
+        except package.SafetensorError as error:
+            refuse_pickle(data[:2], path)  # not before: a sound header may have 128 bytes
+            raise ArchiveError(error) from error
+        return {name: _array(name, **spec) for name, spec in sorted(found, key=lambda pair: pair[0])}
 
 
-def _array(path: Any, name: str, *, dtype: str, shape: list[int], data: bytearray) -> np.ndarray:
+def _array(name: str, *, dtype: str, shape: list[int], data: bytearray) -> np.ndarray:
     if dtype == "BF16":  # the upper half of a float32
         return (np.frombuffer(data, "<u2").astype(np.uint32) << 16).view(np.float32).reshape(shape)
     if dtype not in DTYPES:
         raise ArchiveError(
-            f"{path}: array {name!r} has dtype {dtype}, which NumPy lacks; convert it to float16 or float32 where the "
+            f"array {name!r} has dtype {dtype}, which NumPy lacks; convert it to float16 or float32 where the "
             "file was written, as with tensor.float() of PyTorch"
         )
-    array = np.frombuffer(data, DTYPES[dtype]).reshape(shape)  # memory of its own: a bytearray can be written to
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
+    return numbers(name, data, np.dtype(DTYPES[dtype]), tuple(shape))  # its own: a bytearray can be written to
 
 
 def _package() -> Any:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import struct
+import tokenize
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
 from os import PathLike
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pureml_core import Tensor
-from pureml_core.state import State, StateMismatch, named_tensors, restore_tensors
+from pureml_core.state import Composite, State, StateMismatch, named_tensors, restore_tensors
 
 from ..archive import ArchiveError
+
+# What the readers of zip, npy and JSON raise for files that are damaged or made up.
+UNSOUND = (
+    ValueError, TypeError, LookupError, RuntimeError, EOFError, OSError, SyntaxError, tokenize.TokenError,
+    struct.error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
 
 
 def arrays_of(obj: Any) -> dict[str, np.ndarray]:
@@ -20,12 +31,22 @@ def arrays_of(obj: Any) -> dict[str, np.ndarray]:
     among them: a state archive keeps those too.
 
     Raises:
-        TypeError: there are no arrays in it.
+        TypeError: there are no arrays in it, or something beside them.
+        ValueError: two keys of a mapping are the same name.
     """
     if isinstance(obj, State):
         return dict(obj.arrays)
-    if isinstance(obj, Mapping) and all(isinstance(x, Tensor | np.ndarray | np.generic) for x in obj.values()):
-        return {str(name): x.data if isinstance(x, Tensor) else np.asarray(x) for name, x in obj.items()}
+    if isinstance(obj, Mapping):
+        if all(isinstance(x, Tensor | np.ndarray | np.generic) for x in obj.values()):
+            arrays = {str(name): x.data if isinstance(x, Tensor) else np.asarray(x) for name, x in obj.items()}
+            if len(arrays) < len(obj):
+                raise ValueError(f"given the keys {list(obj)!r:.200}, of which some are the same as texts")
+            return arrays
+        for name, x in obj.items():  # what a walk for tensors would pass by
+            if not isinstance(x, Tensor | Composite | Mapping | list | tuple):
+                raise TypeError(
+                    f"given a mapping in which {name!r} is a {type(x).__name__}, needed arrays or Tensors alone"
+                )
     if not (tensors := tensors_of(obj)):
         raise TypeError(
             f"given a {type(obj).__name__} in which there are no tensors; needed a model, a State, or a mapping of "
@@ -74,7 +95,7 @@ def _misfits(tensors: Mapping[str, Tensor], arrays: Mapping[str, Any]) -> list[s
     return restore_tensors(shadows, arrays, {}, strict=False)
 
 
-def refuse_pickle(path: str | PathLike[str], start: bytes) -> None:
+def refuse_pickle(start: bytes, path: str | PathLike[str]) -> None:
     """Raise if a file that begins so was written by `torch.save`.
 
     Raises:
@@ -83,8 +104,32 @@ def refuse_pickle(path: str | PathLike[str], start: bytes) -> None:
     pickle = start[:1] == b"\x80"
     if pickle or (start[:2] == b"PK" and str(path).endswith((".pt", ".pth", ".bin", ".ckpt"))):
         raise ArchiveError(
-            f"{path}: a pickle, as torch.save writes it: reading one can run code that somebody put into it, so this "
+            "it is a pickle, as torch.save writes it: reading one can run code that somebody put into it, so this "
             "is not done here. Where torch is installed and the file is trusted, make a safetensors file of it: "
             "`state = torch.load(file, weights_only=True)`, then "
             "`safetensors.torch.save_file({k: v.contiguous() for k, v in state.items()}, 'model.safetensors')`"
         )
+
+
+@contextlib.contextmanager
+def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
+    """Whatever is found wrong with a file is one ArchiveError, which names it."""
+    try:
+        yield
+    except UNSOUND as error:
+        made = type(error) if isinstance(error, ArchiveError) else ArchiveError
+        raise made(f"{path}: not {kind}: {error or type(error).__name__}") from error
+
+
+def numbers(
+    name: str, data: Any, dtype: np.dtype[Any], shape: tuple[int, ...], order: Literal["C", "F"] = "C"
+) -> np.ndarray:
+    """The array whose entries are those bytes, which it keeps if they are in the machine's own order.
+
+    Raises:
+        ArchiveError: a boolean is neither 0 nor 1.
+    """
+    array = np.frombuffer(data, dtype).reshape(shape, order=order)
+    if dtype.kind == "b" and array.view(np.uint8).max(initial=0) > 1:
+        raise ArchiveError(f"array {name!r} holds booleans that are neither true nor false")
+    return array.astype(dtype.newbyteorder("="), copy=False)

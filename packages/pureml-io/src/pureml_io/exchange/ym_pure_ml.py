@@ -22,11 +22,11 @@ from typing import IO, Any
 import numpy as np
 from numcodecs import blosc  # type: ignore[import-untyped]
 from pureml_core import Tensor
-from pureml_core.state import Composite, State, Stateful, parameters
+from pureml_core.state import Composite, State, Stateful, is_literal, parameters
 
-from ..archive import ArchiveError, MissingArrayError
+from ..archive import ArchiveError, MissingArrayError, _check_size
 from ..layout import DTYPES
-from .tensors import tensors_of, write
+from .tensors import numbers, reading, tensors_of, write
 
 KIND = "ym-pure-ml"
 LITERALS = 16 << 20  # bytes that a zarr.json may have
@@ -34,8 +34,11 @@ SLOTS = {"SGD": {"_v": "v"}, "AdaGrad": {"_r": "r"}, "RMSProp": {"_r": "r"}, "Ad
 NOT_SETTINGS = frozenset({"training", "method", "seed", "nonlinearity"})  # how weights were drawn, and the mode
 
 
-def load_ym_pure_ml(path: str | PathLike[str]) -> State:
+def load_ym_pure_ml(path: str | PathLike[str], *, max_bytes: int | None = None) -> State:
     """What an archive of ym-pure-ml 1.2 holds, under its names, as it was written: weights in float64.
+
+    Args:
+        max_bytes: what the arrays may take in memory, as for `load`.
 
     Returns:
         A State of kind "ym-pure-ml/model", "ym-pure-ml/parameters", "ym-pure-ml/optimizer" or
@@ -47,19 +50,15 @@ def load_ym_pure_ml(path: str | PathLike[str]) -> State:
         ArchiveError: (a ValueError) the file is damaged, was tampered with, or is something else; if an array is
             missing, the error is also a KeyError.
     """
-    with open(path, "rb") as file:
-        try:
-            return _read(file)
-        except (ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile, EOFError, struct.error) as error:
-            kind = type(error) if isinstance(error, ArchiveError) else ArchiveError
-            raise kind(f"{path}: {error}") from error
+    with open(path, "rb") as file, reading(path, "a sound archive of ym-pure-ml"):
+        return _read(file, max_bytes)
 
 
 def restore_ym_pure_ml(obj: Any, state: State | str | PathLike[str], *, strict: bool = True) -> list[str]:
     """Take what ym-pure-ml 1.2 saved of a model, an optimizer or a scheduler into one of ours, all or nothing.
 
     A model needs layers under the same attributes. Convolution weights, which are flattened there, get their shape;
-    literals go to attributes that exist, as `NN.load_state` does it. Settings of layers (eps, stride, ...) are compared
+    literals go to attributes that exist and hold literals. Settings of layers (eps, stride, ...) are compared
     with those here. An optimizer takes settings, slots and steps, not the parameters, which belong to the model; its
     parameters must be in the same order. A scheduler takes its step and base rate; it has its other settings already,
     which are not in the archive.
@@ -142,7 +141,7 @@ def _restore_model(model: Any, state: State, *, strict: bool) -> list[str]:
     problems = write(type(model).__name__, tensors, arrays, problems, strict=strict)
     literals = state.literals.get("literals", {})
     for name, value in literals.items():
-        if not name.startswith("_") and name != "training" and name in vars(model):
+        if not name.startswith("_") and name != "training" and name in vars(model) and is_literal(vars(model)[name]):
             setattr(model, name, value)
     return problems
 
@@ -160,7 +159,7 @@ def _difference(name: str, array: np.ndarray, setting: str, here: dict[str, Any]
 # ---- reading, which trusts nothing
 
 
-def _read(file: IO[bytes]) -> State:
+def _read(file: IO[bytes], max_bytes: int | None) -> State:
     with zipfile.ZipFile(file) as archive:
         entries = {info.filename: info for info in archive.infolist()}  # the last of a name is valid, as for zarr
         if "zarr.json" not in entries:
@@ -171,10 +170,13 @@ def _read(file: IO[bytes]) -> State:
         shapes = attributes.get("array_shape_in_block") if isinstance(attributes, dict) else None
         if not isinstance(attributes, dict) or not isinstance(shapes, dict):
             raise ArchiveError("not an archive of ym-pure-ml: it lists no blocks")
+        dtypes = {name: _described(archive, entries, name, shape) for name, shape in shapes.items()}
+        needed = sum(math.prod(shape) * dtypes[name].itemsize for name, shape in shapes.items())
+        _check_size(needed, file.seek(0, 2), max_bytes)
         arrays = {}
         expected = {"zarr.json"}
         for name, shape in shapes.items():
-            arrays[name] = _block(archive, entries, name, shape)
+            arrays[name] = _block(archive, entries, name, dtypes[name], shape)
             expected |= {f"{name}/zarr.json", _chunk(name, shape)}
         if unexpected := entries.keys() - expected:
             raise ArchiveError(f"the entry {min(unexpected)!r} does not belong to any block")
@@ -193,18 +195,26 @@ def _chunk(name: str, shape: list[int]) -> str:
     return "/".join([name, "c", "0", *["0"] * len(shape)])
 
 
-def _block(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, shape: Any) -> np.ndarray:
+def _described(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, shape: Any) -> np.dtype[Any]:
+    """The dtype of a block, once what is said of it has been checked."""
     if not isinstance(shape, list) or len(shape) > 31 or any(type(n) is not int or n < 1 for n in shape):
         raise ArchiveError(f"block {name!r} has the shape {shape!r:.80}")
-    entry, chunk = f"{name}/zarr.json", _chunk(name, shape)
+    entry = f"{name}/zarr.json"
     if entry not in entries:
         raise MissingArrayError(f"block {name!r} is missing: there is no entry {entry!r}")
     metadata = _json(archive, entries[entry])
     dtype = _dtype(name, metadata.get("data_type"))
     if metadata.get("shape") != [1, *shape] or not _plain(metadata, [1, *shape]):
         raise ArchiveError(f"block {name!r}: {entry!r} is not what ym-pure-ml writes for the shape {shape}")
+    return dtype
+
+
+def _block(
+    archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: str, dtype: np.dtype[Any], shape: list[int]
+) -> np.ndarray:
+    chunk = _chunk(name, shape)
     if chunk not in entries:  # zeros, which zarr does not write down
-        return np.broadcast_to(np.zeros((), dtype.newbyteorder("=")), shape)
+        return np.zeros(shape, dtype.newbyteorder("="))
     nbytes = math.prod(shape) * dtype.itemsize
     stored = archive.read(chunk)
     # Blosc believes its header, so the header has to be right: version, flags, and three sizes.
@@ -213,10 +223,7 @@ def _block(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], name: 
         raise ArchiveError(f"block {name!r}: the chunk claims {claimed} bytes packed into {packed}, needed {nbytes}")
     array = np.empty(nbytes, np.uint8)
     blosc.decompress(stored, array)
-    value = array.view(dtype).reshape(shape)
-    if dtype.kind == "b" and array.max(initial=0) > 1:
-        raise ArchiveError(f"block {name!r} holds booleans that are neither true nor false")
-    return value.astype(dtype.newbyteorder("="), copy=False)
+    return numbers(name, array, dtype, tuple(shape))
 
 
 def _dtype(name: str, given: Any) -> np.dtype[Any]:
