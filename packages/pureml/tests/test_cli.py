@@ -1,6 +1,7 @@
 """The command `pureml`."""
 
 import json
+import os
 import subprocess
 import sys
 
@@ -37,6 +38,22 @@ def test_what_cannot_be_done(paths, capsys):
     assert capsys.readouterr().err.count("pureml inspect: ") == 2
     with pytest.raises(SystemExit):
         main([])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_reader_who_goes_away(paths, number):
+    command = [sys.executable, "-m", "pureml.cli", *(["inspect", paths[0]], ["diff", *paths])[number]]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == number
+
+
+def test_a_terminal_without_the_letters(tmp_path):
+    path = save(State("demo/1", {"größe": np.ones(1)}), tmp_path / "a")
+    command = [sys.executable, "-m", "pureml.cli", "inspect", str(path)]
+    done = subprocess.run(command, capture_output=True, check=True, env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert b"gr\\xf6\\xdfe" in done.stdout
 
 
 def test_as_a_module(paths):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -15,15 +17,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         if given.command == "inspect":
-            inspection = pureml_io.inspect(given.file, check=given.check, max_bytes=given.max_bytes)
-            print(json.dumps(inspection.to_json(), indent=2) if given.json else inspection)
-            return int(inspection.sound is False)
-        difference = pureml_io.diff(given.a, given.b, max_bytes=given.max_bytes)
-        print(json.dumps(difference.to_json(), indent=2) if given.json else difference)
-        return int(bool(difference))
+            found: Any = pureml_io.inspect(given.file, check=given.check, max_bytes=given.max_bytes)
+            status = int(found.sound is False)
+        else:
+            found = pureml_io.diff(given.a, given.b, max_bytes=given.max_bytes)
+            status = int(bool(found))
     except (OSError, ValueError) as error:
         print(f"pureml {given.command}: {error}", file=sys.stderr)
         return 2
+    _print(json.dumps(found.to_json(), indent=2) if given.json else str(found))
+    return status
+
+
+def _print(text: str) -> None:
+    """Print also what the terminal has no letters for, and to a reader who goes away early, as `head` does."""
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is not tried again at exit
 
 
 def _parser() -> argparse.ArgumentParser:
