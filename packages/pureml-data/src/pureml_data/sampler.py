@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from pureml_core import Composite, Saved, State, Tensor, draw_seed, generator
-from pureml_core.state import StateMismatch, collect, restore_tensors
+from pureml_core import Tensor, draw_seed, generator
 
 from .checks import flag, whole
+from .drawing import Drawing
 
 
-class Sampler(Composite, Saved):
+class Sampler(Drawing):
     """Gives the order of every epoch over n samples, as an index array; the loader that uses it says what n is.
 
     A subclass defines `order`, and `length` where an epoch has other than n entries. Its state is that of the
@@ -26,28 +25,6 @@ class Sampler(Composite, Saved):
     def length(self, n: int) -> int:
         """The number of entries in an epoch over n samples."""
         return n
-
-    def state(self) -> State:
-        """Where the random stream stands."""
-        arrays, generators = collect(self)
-        return State(self._kind(), arrays, {"generators": generators})
-
-    def restore(self, state: State, *, strict: bool = True) -> list[str]:
-        """Go on from where the random stream of a snapshot stood, all or nothing.
-
-        Returns:
-            What was skipped, one line each; empty under `strict`.
-
-        Raises:
-            ValueError: the state is another class's, or under `strict` does not fit.
-        """
-        generators = state.literals.get("generators")
-        if state.kind != self._kind() or not isinstance(generators, Mapping):
-            raise StateMismatch(type(self).__name__, [f"given a state of {state.kind!r}, needed {self._kind()!r}"])
-        return restore_tensors(self, state.arrays, generators, strict=strict)
-
-    def _kind(self) -> str:
-        return f"{type(self).__module__.partition('.')[0]}.{type(self).__name__}/1"
 
 
 class SequentialSampler(Sampler):
@@ -123,15 +100,15 @@ class WeightedSampler(Sampler):
             )
         self.replacement = flag("WeightedSampler: replacement", replacement)
         self.num_samples = _number("WeightedSampler", num_samples)
+        self._p = array / array.max()  # first, so that the sum of huge weights is finite
+        self._p /= self._p.sum()
         drawn = len(array) if self.num_samples is None else self.num_samples
-        if not self.replacement and drawn > (possible := np.count_nonzero(array)):
+        if not self.replacement and drawn > (possible := np.count_nonzero(self._p)):
             raise ValueError(
                 f"WeightedSampler: {drawn} entries cannot be drawn without replacement: {possible} of {len(array)} "
                 "weights are above 0; lower num_samples"
             )
         self.seed = draw_seed(seed)
-        self._p = array / array.max()  # first, so that the sum of huge weights is finite
-        self._p /= self._p.sum()
         self._rng = generator(self.seed)
 
     def order(self, n: int) -> np.ndarray:
