@@ -230,3 +230,11 @@ def test_limits_that_are_refused(clip, limit, error):
 def test_norms_that_are_refused(norm_type):
     with pytest.raises(ValueError, match="norm_type"):
         clip_by_global_norm(Model(), 1.0, norm_type=norm_type)
+
+
+def test_a_norm_whose_squares_are_beyond_float64():
+    w = Parameter(np.zeros(2), np.float64)
+    w.grad = np.array([3e200, -4e200])
+    assert global_norm([w]) == pytest.approx(5e200, rel=1e-15)
+    clip_by_global_norm([w], 1.0, error_if_nonfinite=True)
+    np.testing.assert_allclose(w.grad, [0.6, -0.8], rtol=1e-15)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from pureml_core import Composite, Parameter, RowSparse, State, Tensor
-from pureml_optim import SGD, Adam, AdamW, Optimizer, RMSProp, between
+from pureml_optim import SGD, Adam, AdamW, Muon, Optimizer, RMSProp, between
 
 
 class Model(Composite):
@@ -110,7 +110,13 @@ def test_bad_settings_are_refused_and_named(name, value):
 
 
 def test_numbers_out_of_range_are_value_errors():
-    for settings in ({"lr": -1}, {"lr": float("nan")}, {"lr": 1, "beta1": 1.0}, {"lr": 1, "weight_decay": -1}):
+    for settings in (
+        {"lr": -1},
+        {"lr": 10**400},
+        {"lr": float("nan")},
+        {"lr": 1, "beta1": 1.0},
+        {"lr": 1, "weight_decay": -1},
+    ):
         with pytest.raises(ValueError, match="needed a finite number"):
             Adam(tensors(), **settings)
 
@@ -483,16 +489,17 @@ def test_groups_that_are_not_settings_by_pattern():
         (RMSProp, "momentum", 0.9, 0.0),
         (RMSProp, "centered", True, False),
         (Adam, "amsgrad", True, False),
+        (Muon, "adamw", True, False),
     ],
 )
 def test_a_slot_comes_and_goes_with_the_setting_that_needs_it(cls, setting, on, off):
     """Changed after two steps it is as if the slot had been zero until then; and the state fits at any time."""
-    w = Parameter([1.0, -2.0], dtype=np.float64)
+    w = Parameter([[1.0, -2.0]], dtype=np.float64)
     optim = cls([w], 0.1, **{setting: off})
 
     def steps(n):
         for _ in range(n):
-            w.grad = np.array([0.5, 1.0])
+            w.grad = np.array([[0.5, 1.0]])
             optim.step()
 
     steps(2)
@@ -504,7 +511,19 @@ def test_a_slot_comes_and_goes_with_the_setting_that_needs_it(cls, setting, on, 
         steps(2)
         t = twin.groups[0].params["0"]
         for _ in range(2):
-            t.grad = np.array([0.5, 1.0])
+            t.grad = np.array([[0.5, 1.0]])
             twin.step()
         np.testing.assert_array_equal(t.data, w.data)
         assert (set(optim.state().arrays) == without) is (value == off)
+
+
+@pytest.mark.parametrize(("dtype", "kept"), [(np.float16, True), (np.float32, False)])
+def test_slots_with_denormal_numbers_become_zero_but_in_half_precision(dtype, kept):
+    """Half precision has small numbers that matter among its denormal ones, such as the squares in Adam."""
+    w = Parameter([1.0, 1.0], dtype)
+    optim = SGD([w], 0.1, beta=0.5)
+    for _ in range(64):
+        w.grad = np.array([np.finfo(dtype).tiny / 4, 1.0])
+        optim.step()
+    v = optim.state().arrays["v.0"]
+    assert (v[0] > 0) == kept and v[1] > 0.99

@@ -401,6 +401,42 @@ def test_lbfgs_goes_on_after_arrays_are_replaced_and_states_rewound():
         assert np.array_equal(w, results[1][name]), name
 
 
+@pytest.mark.parametrize("sizes", [(2, 5), (5, 2), (3, 3)])
+def test_lbfgs_keeps_the_last_pairs_when_its_history_size_is_changed(sizes):
+    """Its state fits at any time, and goes on as it does; a longer history is filled from then on."""
+    params, closure_of = problem()
+    optim = LBFGS(params, history_size=sizes[0], max_iter=7)
+    optim.step(closure_of(optim, params))
+    before = {name: a for name, a in optim.state().arrays.items() if name.startswith("s.")}
+    pairs = next(iter(optim.state().literals["steps"].values())) - 1
+    optim.groups[0].settings["history_size"] = sizes[1]
+    for name, a in before.items():
+        now = optim.state().arrays[name]
+        for i in range(pairs - min(sizes), pairs):
+            assert np.array_equal(now[i % sizes[1]], a[i % sizes[0]])
+    twins = {name: Parameter(t.data, t.dtype) for name, t in params.items()}
+    other = LBFGS(twins, max_iter=7)
+    assert other.restore(optim.state()) == []
+    for _ in range(2):
+        optim.step(closure_of(optim, params))
+        other.step(closure_of(other, twins))
+    assert all(np.array_equal(t.data, twins[name].data) for name, t in params.items())
+
+
+def test_a_slope_beyond_the_range_of_the_dtype_is_no_warning():
+    w = Parameter([1.0], np.float16)
+    optim = LBFGS([w], 10.0)
+
+    def closure():  # 100 w²
+        w.grad = np.clip(200 * w.data.astype(float), -6e4, 6e4)
+        return 100 * float(w.data[0]) ** 2
+
+    with np.errstate(all="raise", under="ignore"):
+        for _ in range(3):
+            optim.step(closure)
+    np.testing.assert_allclose(w.data, 0, atol=1e-2)
+
+
 def test_lbfgs_starts_over_from_a_state_that_fits_in_part():
     params, closure_of = problem()
     optim = LBFGS(params)

@@ -11,7 +11,7 @@ from pureml_core.state import StateMismatch
 
 from .gradients import gradient, gradients, tensors
 from .optimizer import Optimizer
-from .restoring import _slot
+from .restoring import read_slot
 from .saved_literals import read_literals
 from .settings import kind_of, whole
 
@@ -143,7 +143,7 @@ def _read(name: str, t: Tensor, arrays: Mapping[str, np.ndarray]) -> np.ndarray 
     """The gradient of that name: an array, row-sparse, or None if there is none."""
     dense, where, values = f"grad.{name}", f"rows.{name}", f"values.{name}"
     if dense in arrays:
-        return _slot(dense, t.shape, t.dtype, arrays)
+        return read_slot(dense, t.shape, t.dtype, arrays)
     if where not in arrays and values not in arrays:
         return None
     rows = np.asarray(arrays.get(where, ()))
@@ -151,5 +151,5 @@ def _read(name: str, t: Tensor, arrays: Mapping[str, np.ndarray]) -> np.ndarray 
         raise ValueError(f"{where!r}: missing, or not the integers of some rows of {t.shape}")
     if len(rows) and (rows[0] < 0 or rows[-1] >= t.shape[0] or (rows[1:] <= rows[:-1]).any()):
         raise ValueError(f"{where!r} must ascend, from 0 or more to less than {t.shape[0]}")
-    found = _slot(values, (len(rows), *t.shape[1:]), t.dtype, arrays)
+    found = read_slot(values, (len(rows), *t.shape[1:]), t.dtype, arrays)
     return RowSparse(rows.astype(np.intp), found, t.shape, unique=True)

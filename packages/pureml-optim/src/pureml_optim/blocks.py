@@ -148,7 +148,7 @@ class Plan:
     It holds until other ones have gradients, an array is replaced, or changed settings need other slots.
     """
 
-    def __init__(self, entries: list[Entry], slots_of: Callable[[Entry], tuple[str, ...]], flat: bool) -> None:
+    def __init__(self, entries: list[Entry], slots_of: Callable[[Entry], dict[str, Any]], flat: bool) -> None:
         self.entries, self.flat = entries, flat
         self.batches: list[Batch] = []
         filling: dict[Any, list[Entry]] = {}
@@ -174,8 +174,8 @@ class Plan:
         self.kinds = [type(e.g) for e in entries]
         self.slots = [slots_of(batch.entries[0]) for batch in self.batches]
 
-    def has(self, slots_of: Callable[[Entry], tuple[str, ...]]) -> bool:
-        """Whether its slots are those that the settings need now."""
+    def has(self, slots_of: Callable[[Entry], dict[str, Any]]) -> bool:
+        """Whether its slots, names and shapes, are those that the settings need now."""
         return self.slots == [slots_of(batch.entries[0]) for batch in self.batches]
 
     def holds(self, entries: list[Entry]) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from pureml_core import Tensor
 
 from .blocks import blocks
-from .optimizer import Optimizer, Params, _named
+from .optimizer import Optimizer, Params, by_name
 
 UNTHREADED = 8192  # OpenBLAS starts threads for products of vectors over 10,000, which takes longer than the product
 
@@ -23,7 +23,7 @@ def tensors(params: Params | Optimizer, where: str) -> dict[str, Tensor]:
     """
     if isinstance(params, Optimizer):
         return {name: t for group in params.groups for name, t in group.params.items()}
-    named = _named(params, 0, where)
+    named = by_name(params, 0, where)
     if not named:
         raise ValueError(f"{where}: given no parameters; give tensors, or a model that has some (a generator can be "
                          "read only once)")  # fmt: skip
@@ -55,13 +55,17 @@ def norm(a: np.ndarray, norm_type: float = 2.0) -> float:
     """The 2-norm √Σa², or the largest |a| for `norm_type` inf: of all entries.
 
     Squares are added up in float64, block by block: a float32 norm is right to the last digit, and does not overflow.
+    Where squares of float64 would, the entries are first divided by the largest.
     """
     if norm_type == math.inf:
         return max(float(a.max(initial=0)), -float(a.min(initial=0)))
     flat, total = a.ravel(order="K"), 0.0
-    for here in blocks(flat.size, UNTHREADED):
-        block = flat[here].astype(np.float64, copy=False)
-        total += float(np.dot(block, block))
+    with np.errstate(over="ignore"):
+        for here in blocks(flat.size, UNTHREADED):
+            block = flat[here].astype(np.float64, copy=False)
+            total += float(np.dot(block, block))
+    if total == math.inf and math.isfinite(largest := norm(a, math.inf)):
+        return largest * norm(a / largest)
     return math.sqrt(total)
 
 

@@ -161,9 +161,9 @@ class Optimizer(Saved):
             if e.g is not None:
                 live.append(e)
         try:
-            if self._plan is None or not (self._plan.holds(live) and self._plan.has(self._slot_names)):
+            if self._plan is None or not (self._plan.holds(live) and self._plan.has(self._slot_shapes)):
                 self._prepare(live)
-                self._plan = Plan(live, self._slot_names, self.blocks)
+                self._plan = Plan(live, self._slot_shapes, self.blocks)
             # A gradient that is not finite shows in the weights; the anomaly mode finds its origin.
             with np.errstate(all="ignore"):
                 self._plan.apply(self._update_of)
@@ -185,7 +185,7 @@ class Optimizer(Saved):
             TypeError, ValueError: as at construction; nothing is added then.
         """
         where = type(self).__name__
-        named = _named(params, len(self._entries), where)
+        named = by_name(params, len(self._entries), where)
         names, seen = {e.name for e in self._entries}, {id(e.tensor) for e in self._entries}
         for name, t in named.items():
             if name in names:
@@ -286,7 +286,7 @@ class Optimizer(Saved):
             elif coupled:
                 g = g + s.weight_decay * w
             update(s, w, g, *slots)
-            if s.t % FLUSH == 0:
+            if s.t % FLUSH == 0 and w.dtype != np.float16:
                 for slot in [a for a in slots if a is not None]:
                     slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
 
@@ -303,7 +303,7 @@ class Optimizer(Saved):
             raise TypeError(
                 f"{where}: groups: given {groups!r:.60}, needed settings by pattern, {{'*.b': {{'weight_decay': 0}}}}"
             )
-        rest, found = _named(params, 0, where), []
+        rest, found = by_name(params, 0, where), []
         for key, own in groups.items():
             patterns = (key,) if isinstance(key, str) else key
             fit = {name: t for name, t in rest.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
@@ -321,8 +321,8 @@ class Optimizer(Saved):
                     f"{type(self).__name__}: parameter {e.name!r} is read-only; give one that can be written"
                 )
             slots = self._slots_of(e)
-            for slot, shape in self.slots_for(e.group.settings).items():
-                if slot in slots and slots[slot].shape != (needed := shape(e.tensor.shape)):
+            for slot, needed in self._slot_shapes(e).items():
+                if slot in slots and slots[slot].shape != needed:
                     raise ValueError(
                         f"{type(self).__name__}: parameter {e.name!r} now has shape {e.tensor.shape}, and its slot "
                         f"{slot!r} has shape {slots[slot].shape}, needed {needed}; make a new optimizer"
@@ -331,19 +331,19 @@ class Optimizer(Saved):
 
     def _slots_of(self, e: Entry) -> dict[str, np.ndarray]:
         """The slots that the settings need now: those that there are, and zeros for the others."""
-        shapes = {slot: shape(e.tensor.shape) for slot, shape in self.slots_for(e.group.settings).items()}
         return {
             slot: e.slots[slot] if slot in e.slots else np.zeros(shape, e.tensor.dtype)
-            for slot, shape in shapes.items()
+            for slot, shape in self._slot_shapes(e).items()
             if shape is not None
         }
 
-    def _slot_names(self, e: Entry) -> tuple[str, ...]:
-        return tuple(self.slots_for(e.group.settings))
+    def _slot_shapes(self, e: Entry) -> dict[str, Shape | None]:
+        return {slot: shape(e.tensor.shape) for slot, shape in self.slots_for(e.group.settings).items()}
 
 
 # A moment whose gradient stays zero, such as that of a pixel at the edge of the images, decays into denormal numbers
-# and stays there; processors are many times slower with these. Every so many steps they become zeros.
+# and stays there; processors are many times slower with these. Every so many steps they become zeros. Half precision
+# is computed in float32, where its denormal numbers are ordinary ones.
 FLUSH = 64
 
 COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag, "maximize": flag}
@@ -354,7 +354,7 @@ def like_parameter(*slots: str) -> dict[str, ShapeOf]:
     return dict.fromkeys(slots, lambda shape: shape)
 
 
-def _named(params: Params, start: int, where: str) -> dict[str, Tensor]:
+def by_name(params: Params, start: int, where: str) -> dict[str, Tensor]:
     """Parameters by name, whatever they were given as."""
     if isinstance(params, Composite):
         return parameters(params)

@@ -65,7 +65,7 @@ def read(
         try:
             t = _steps(entry, shapes, steps)
             slots = {
-                slot: _slot(f"{slot}.{entry.name}", shape, entry.tensor.dtype, state.arrays)
+                slot: read_slot(f"{slot}.{entry.name}", shape, entry.tensor.dtype, state.arrays)
                 for slot, shape in needed.items()
                 if t or f"{slot}.{entry.name}" in state.arrays
             }
@@ -101,7 +101,7 @@ def _steps(entry: Entry, shapes: Mapping[str, Any], steps: Mapping[str, Any]) ->
     return t
 
 
-def _slot(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+def read_slot(name: str, shape: tuple[int, ...], dtype: np.dtype[Any], arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     """A copy of the array of that name, in the parameter's dtype."""
     if name not in arrays:
         raise ValueError(f"missing {name!r}")

@@ -7,6 +7,7 @@ that they meet into float64.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from typing import Any, TypeAlias
@@ -34,7 +35,7 @@ def between(low: float = -math.inf, below: float = math.inf) -> Check:
         number = _plain(given)
         if isinstance(number, bool) or not isinstance(number, Real):
             raise TypeError(f"{name}: given {given!r}, needed {needed}")
-        value = float(number)
+        value = float(number) if abs(number) <= sys.float_info.max else math.inf  # no integer beyond is a float
         if not (math.isfinite(value) and low <= value < below):
             raise ValueError(f"{name}: given {given!r}, needed {needed}")
         return value

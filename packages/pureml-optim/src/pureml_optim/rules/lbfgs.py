@@ -140,7 +140,7 @@ class LBFGS(Optimizer):
                 break
             t = s.lr if v.t else s.lr * min(1.0, 1 / float(np.abs(g).sum()))
             d = v.direction(g)
-            start = end = Point(0.0, f, float(g @ d), g)
+            start = end = Point(0.0, f, slope(g, d), g)
             if not -inf < start.slope < -s.tolerance_change:
                 break
             x = v.read()
@@ -168,10 +168,15 @@ class LBFGS(Optimizer):
         return -before if s.maximize else before
 
     def _vector(self) -> Vector:
-        if not isinstance(self._plan, Vector) or not self._plan.holds(self._entries):
+        size, plan = self.groups[0].settings["history_size"], self._plan
+        if not (isinstance(plan, Vector) and plan.holds(self._entries) and len(plan.s) == size):
             self._prepare(self._entries)
-            self._plan = Vector(self._entries, self.groups[0].settings["history_size"])
-        return self._plan
+            self._plan = plan = Vector(self._entries, size)
+        return plan
+
+    def _slots_of(self, e: Entry) -> dict[str, np.ndarray]:
+        slots, size = super()._slots_of(e), self.groups[0].settings["history_size"]
+        return slots | {name: resized(slots[name], size, e.t - 1) for name in ("s", "y") if len(slots[name]) != size}
 
 
 class Point(NamedTuple):
@@ -254,7 +259,7 @@ class Vector(Plan):
         with np.errstate(over="ignore"):
             self.write(x + t * d)
         f, g = evaluate()
-        return Point(t, f, float(g @ d), g)
+        return Point(t, f, slope(g, d), g)
 
     def move(self, x: np.ndarray, moved: np.ndarray) -> None:
         with np.errstate(over="ignore"):
@@ -360,6 +365,20 @@ def cubic_minimum(p: Point, q: Point, least: float, most: float) -> float:
         if isfinite(t):
             return min(max(t, least), most)
     return (least + most) / 2
+
+
+def resized(history: np.ndarray, size: int, pairs: int) -> np.ndarray:
+    """The last of `pairs` pairs in the rows that they have in a history of another size; zeros where none are left."""
+    new = np.zeros((size, *history.shape[1:]), history.dtype)
+    for i in range(max(pairs - min(size, len(history)), 0), pairs):
+        new[i % size] = history[i % len(history)]
+    return new
+
+
+@np.errstate(all="ignore")
+def slope(g: np.ndarray, d: np.ndarray) -> float:
+    """How steeply the loss rises along d; not finite where that is beyond the range of the dtype."""
+    return float(g @ d)
 
 
 def add(d: np.ndarray, a: float, x: np.ndarray) -> None:
