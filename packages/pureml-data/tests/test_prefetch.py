@@ -1,6 +1,7 @@
 """Reading ahead in a thread: no further than asked, not before it is asked, and never in the way of an end."""
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -140,6 +141,41 @@ def test_a_loop_ended_by_the_garbage_collector_in_the_reading_thread_itself():
     for thread in before:
         if thread.name == "pureml-prefetch":
             thread.join(30)
+
+
+def test_an_interrupt_while_the_thread_starts(monkeypatch):
+    class Interrupted(threading.Thread):
+        def start(self):
+            super().start()
+            raise KeyboardInterrupt
+
+    counted = Counted(10)
+    monkeypatch.setattr(threading, "Thread", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(ahead(counted.source(), 1))
+    assert counted.closed  # and the fixture looks for the thread
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_process_cannot_go_on_with_a_loop_and_can_drop_it():
+    loops = [ahead(iter_of(5), 1) for _ in range(2)]
+    assert [next(loop) for loop in loops] == [0, 0]
+    if (child := os.fork()) == 0:
+        code = 1
+        try:
+            loops.pop().close()
+            next(loops[0])
+        except RuntimeError as error:
+            code = 7 if "forked" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert [list(loop) for loop in loops] == [[1, 2, 3, 4]] * 2
+
+
+def iter_of(n):
+    yield from range(n)
 
 
 def test_a_program_can_end_in_the_middle_of_an_epoch():

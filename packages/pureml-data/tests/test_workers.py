@@ -21,10 +21,13 @@ pytestmark = [
 ]
 
 
+N = 23
+
+
 class Doing(BatchDataset):
     """Does something when sample `at` is read."""
 
-    def __init__(self, do, at=9, n=23):
+    def __init__(self, do, at=9, n=N):
         self.do, self.at, self.n = do, at, n
 
     def __len__(self):
@@ -64,6 +67,35 @@ def test_a_worker_killed_from_outside_while_it_reads():
         os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(RuntimeError, match="has died"):
         list(loop)
+
+
+def test_a_worker_killed_while_it_sends():
+    loop = iter(forked(TensorDataset(np.zeros((4, 300_000))), 1))  # larger than any pipe
+    next(loop)
+    time.sleep(0.3)  # both fill their pipes; were they slower, they would die before they send
+    for process in multiprocessing.active_children():
+        os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(RuntimeError, match=r"has died \(exit code -9\)"):
+        list(loop)
+
+
+@pytest.mark.parametrize("ending", ["dropped", "continued"])
+def test_a_forked_process_leaves_the_workers_of_its_parent_alone(ending):
+    loop = iter(forked(range(N), 1))
+    assert next(loop).tolist() == [0]
+    if (child := os.fork()) == 0:
+        code = 1
+        try:
+            if ending == "continued":
+                next(loop)
+            del loop
+            code = 7
+        except RuntimeError as error:
+            code = 7 if "forked" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+    assert [x.tolist() for x in loop] == [[i] for i in range(1, N)]
 
 
 def test_a_dead_worker_is_found_even_if_another_process_holds_its_pipe():

@@ -8,6 +8,7 @@ it is never in a file or on a network. `tools/check_imports.py` lets no other fi
 from __future__ import annotations
 
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
@@ -18,7 +19,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
-from .prefetch import ahead
+from .prefetch import ahead, same_process
 
 GRACE = 5.0  # seconds for a worker that has delivered everything to end by itself
 _POLL = 1.0  # seconds after which a silent worker is asked whether it is alive
@@ -52,8 +53,9 @@ def in_processes(
     worker's traceback as a note. No process is left when this iterator ends, is closed or dropped.
 
     Raises:
-        RuntimeError: a worker died, or its exception could not be pickled.
+        RuntimeError: a worker died, its exception could not be pickled, or this is continued in a forked process.
     """
+    here = os.getpid()
     ctx = context(start_method)
     forks = ctx.get_start_method() == "fork"
     job: Any = read if forks else pickle.dumps(read)  # once, for all workers
@@ -68,22 +70,27 @@ def in_processes(
             sending.close()  # the worker has the only one: when it dies, receiving ends
             crew.append((process, receiving))
         for i, number in enumerate(numbers):
+            same_process(here)
             yield _receive(*crew[i % len(crew)], number)
         for process, _ in crew:
             process.join(GRACE)
     finally:
         for process, receiving in crew:
-            process.kill()
             receiving.close()
+            if os.getpid() == here:  # a forked copy of this process must not kill its siblings
+                process.kill()
         for process, _ in crew:
-            process.join()
-            process.close()
+            if os.getpid() == here:
+                process.join()
+                process.close()
 
 
 def _start(process: Any) -> None:
-    with warnings.catch_warnings():
-        if threading.active_count() == 1:  # CPython also counts BLAS's threads, which are at rest and survive a fork
-            warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
+    if threading.active_count() > 1:  # catch_warnings changes the filters of all threads
+        process.start()
+        return
+    with warnings.catch_warnings():  # CPython also counts BLAS's threads, which are at rest and survive a fork
+        warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)
         process.start()
 
 
@@ -93,7 +100,7 @@ def _receive(process: Any, receiving: Connection, number: int) -> Any:
             if not process.is_alive() and not receiving.poll():
                 raise EOFError
         message = receiving.recv_bytes()
-    except (EOFError, ConnectionError):
+    except (EOFError, OSError):  # an OSError where the batch itself breaks off
         process.join(GRACE)
         raise RuntimeError(
             f"DataLoader: the worker that should have read batch {number} has died (exit code {process.exitcode}); "
