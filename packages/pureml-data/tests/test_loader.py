@@ -143,6 +143,7 @@ def test_an_error_in_a_dataset_is_not_swallowed():
         ({"batch_size": 0}, ValueError, "at least 1, given 0"),
         ({"batch_size": -3}, ValueError, "given -3"),
         ({"batch_size": 2.0}, TypeError, "an integer, given 2.0"),
+        ({"batch_size": True}, TypeError, "an integer, given True"),
         ({"batch_size": None}, TypeError, "an integer, given None"),
         ({"shuffle": "no"}, TypeError, "shuffle must be True or False, given 'no'"),
         ({"drop_last": 3}, TypeError, "drop_last"),

@@ -12,15 +12,18 @@ from pureml_core import Composite, State, Tensor, set_seed
 from pureml_data import (
     BatchDataset,
     Compose,
+    ConcatDataset,
     DataLoader,
     DistributedSampler,
     GaussianNoise,
     MappedDataset,
     RandomCrop,
     StratifiedSampler,
+    Subset,
     TensorDataset,
     WeightedSampler,
 )
+from pureml_data.seeding import generators
 
 WAYS = {"serial": {}, "a thread": {"prefetch": 2}}
 if "fork" in multiprocessing.get_all_start_methods():  # otherwise processes do not know the classes of a test module
@@ -379,6 +382,7 @@ def changed(**literals):
         (changed(seed=-1), "at least 0"),
         (changed(epoch=1.5), "an integer"),
         (changed(sampler=None), "not a loader's literals"),
+        (changed(sampler={"kind": "pureml_data.RandomSampler/1", "literals": [1]}), "no 'generators'"),
         (changed(sampler={"kind": "pureml_data.SequentialSampler/1", "literals": {"generators": {}}}), "Sequential"),
         (changed(sampler={"kind": "pureml_data.RandomSampler/1", "literals": {"generators": {}}}), "_rng"),
         (lambda state: State(state.kind, {"x": np.zeros(2)}, state.literals), "unexpected 'x'"),
@@ -391,6 +395,27 @@ def test_a_state_that_does_not_fit_changes_nothing(change, says):
     with pytest.raises(ValueError, match=says):
         loader.restore(change(before))
     assert loader.state() == before
+
+
+def test_a_place_in_an_epoch_is_one_among_the_samples_that_it_began_with():
+    data = list(range(10))
+    loader, other = (DataLoader(data, 2, shuffle=True, seed=0) for _ in range(2))
+    next(iter(loader))
+    before = loader.state()
+    data += [10, 11]
+    assert loader.state() == before and before.literals["samples"] == 10
+    with pytest.raises(ValueError, match="samples is 10, here 12"):
+        other.restore(before)
+    assert sorted(i for x in loader for i in x.tolist()) == list(range(12))  # a new epoch has them all
+
+
+def test_a_restored_loader_keeps_nothing_of_the_state_that_it_was_given():
+    loader, other = (DataLoader(Noisy(), SIZE, shuffle=True, seed=seed) for seed in (0, 1))
+    next(iter(loader))
+    state = loader.state()
+    other.restore(state)
+    state.literals["sampler"]["literals"]["generators"].clear()
+    assert other.state() == loader.state()
 
 
 def test_what_does_not_fit_is_skipped_when_asked_for():
@@ -416,3 +441,21 @@ def test_the_first_transform_does_not_draw_what_the_shuffle_drew():
 
     next(iter(DataLoader(TensorDataset(np.arange(4)), 2, shuffle=True, seed=5, combine_samples_fn=Drawing())))
     assert drawn[0] != np.random.default_rng(5).bit_generator.state["state"]
+
+
+def test_where_generators_are_looked_for():
+    def rngs(n):
+        return [np.random.default_rng(i) for i in range(n)]
+
+    a, b, c, d = rngs(4)
+
+    def f(x, rng=a, *, other=b):
+        return x + c.random()
+
+    assert generators(MappedDataset(range(3), f)) == [c, a, b]
+    many = [Noise(rng) for rng in rngs(1500)]
+    parts = [MappedDataset(range(2), noise) for noise in many]
+    assert generators(ConcatDataset(parts)) == [noise.rng for noise in many]
+    samples = [(d, {"x": [d]})] * 1500  # of whatever a million samples hold, nothing is looked at
+    assert generators(samples) == generators(Subset(samples, [0])) == generators(MappedDataset(samples, len)) == []
+    assert generators(Subset(samples[:3], [0])) == [d]

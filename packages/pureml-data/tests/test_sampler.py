@@ -203,6 +203,9 @@ def test_a_state_of_something_else_changes_nothing():
         with pytest.raises(ValueError, match="RandomSampler"):
             sampler.restore(state)
     assert sampler.state() == before
+    for literals in ({}, [1], None, {"generators": 3}):
+        with pytest.raises(ValueError, match="have no 'generators'"):
+            sampler.restore(State(before.kind, {}, literals))
 
 
 def test_own_samplers():
@@ -221,6 +224,64 @@ def test_own_samplers():
     with pytest.raises(NotImplementedError, match=r"order\(self, n\)"):
         list(DataLoader(data, sampler=Sampler()))
 
+    class Empty(Backwards):
+        def __len__(self):  # of what is nobody's business: the sampler is there
+            return 0
+
+    assert [x.tolist() for (x,) in DataLoader(data, 5, sampler=Empty())] == [[4, 3, 2, 1, 0]]
+
+
+class Giving(Sampler):
+    def __init__(self, order):
+        self.given = order
+
+    def order(self, n):
+        return self.given
+
+
+@pytest.mark.parametrize("dataset", [TensorDataset(np.arange(4)), range(4)], ids=["batches", "one by one"])
+@pytest.mark.parametrize(
+    ("order", "error", "says"),
+    [
+        ([3, 2, 1, 0], None, ""),
+        (range(4), None, ""),
+        (Tensor(np.arange(4)), None, ""),
+        (np.arange(4, dtype=np.uint8), None, ""),
+        (iter(range(4)), TypeError, r"Giving.order gave shape \(\) and dtype object"),
+        (None, TypeError, "dtype object"),
+        (np.arange(4) > 1, TypeError, "dtype bool"),
+        (np.arange(4.0), TypeError, "dtype float64"),
+        ([[0, 1], [2, 3]], TypeError, r"shape \(2, 2\)"),
+        ([-1, 0, 1, 2], IndexError, "-1 ... 2 for 4 samples"),
+        ([0, 1], ValueError, r"gave 2 entries for 4 samples, but its length\(4\) is 4"),
+        ([], ValueError, "gave 0 entries"),
+    ],
+    ids=str,
+)
+def test_what_an_order_may_be(order, error, says, dataset):
+    loader = DataLoader(dataset, 2, sampler=Giving(order))
+    if error is None:
+        assert len([x for batch in loader for x in batch]) > 0
+        return
+    before = loader.state()
+    with pytest.raises(error, match=says):
+        list(loader)
+    assert loader.state() == before  # no epoch was begun
+
+
+def test_a_sampler_may_shuffle_one_array_for_every_epoch():
+    class InPlace(Sampler):
+        def __init__(self):
+            self.rng, self.numbers = np.random.default_rng(0), np.arange(20)
+
+        def order(self, n):
+            self.rng.shuffle(self.numbers)
+            return self.numbers
+
+    loader = DataLoader(TensorDataset(np.arange(20)), 4, sampler=InPlace())
+    for side in zip(*zip(loader, loader, strict=True), strict=True):
+        assert sorted(i for (x,) in side for i in x.tolist()) == list(range(20))
+
 
 @pytest.mark.parametrize(
     ("make", "error", "says"),
@@ -234,6 +295,7 @@ def test_own_samplers():
         (lambda: WeightedSampler([]), ValueError, "shape"),
         (lambda: WeightedSampler([1, np.nan]), ValueError, "finite"),
         (lambda: WeightedSampler(np.ones((2, 2))), ValueError, r"\(2, 2\)"),
+        (lambda: WeightedSampler([1e300, 1e-300], replacement=False), ValueError, "1 of 2 weights are above 0"),
         (lambda: WeightedSampler([1, 2]).order(3), ValueError, "2 weights for 3 samples"),
         (lambda: StratifiedSampler(np.eye(3)), ValueError, r"\(3, 3\).*argmax"),
         (lambda: StratifiedSampler([1, 2]).order(3), ValueError, "2 labels for 3 samples"),

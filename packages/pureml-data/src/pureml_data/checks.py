@@ -9,8 +9,10 @@ import numpy as np
 
 
 def whole(name: str, value: Any, low: int) -> int:
-    """An integer that is at least `low`."""
+    """An integer that is at least `low`; True and False are none."""
     try:
+        if isinstance(value, bool):
+            raise TypeError
         number = operator.index(value)
     except TypeError:
         raise TypeError(f"{name} must be an integer, given {value!r}") from None

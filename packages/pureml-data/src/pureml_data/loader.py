@@ -21,7 +21,8 @@ class DataLoader(Saved):
     """The samples of a dataset in batches; each `for` loop over it is one epoch.
 
     Every epoch visits every sample once, in the dataset's order or, with `shuffle`, in a new random one; a `sampler`
-    may decide otherwise. A batch owns its memory: writing into it never reaches the dataset.
+    may decide otherwise. A batch owns its memory: writing into it never reaches the dataset. (What a
+    `combine_samples_fn` hands on of the samples it is given is the dataset's, and so are samples that are not stacked.)
 
     Batches are read when they are asked for, or ahead of time: by a thread with `prefetch`, which helps where reading
     waits for a disk or works in NumPy and decoders; by processes with `workers`, which pays where Python code takes
@@ -31,7 +32,8 @@ class DataLoader(Saved):
 
     Random transforms: generators in attributes of the dataset and of `combine_samples_fn`, and in datasets and
     transforms inside, are seeded anew for every batch from `seed`, the epoch and the batch's number. Worker
-    processes seed Python's `random` and NumPy's global functions likewise.
+    processes seed Python's `random` and NumPy's global functions likewise. Nothing else may draw from these generators
+    while a thread reads ahead, a second loop over the same dataset included: workers have copies of their own.
 
     The state holds the place inside an epoch. Taken in a loop, or after one that was left early, it makes the next
     loop of the restored loader go on with the first batch that was not delivered; a new loop of the same loader is a
@@ -59,8 +61,9 @@ class DataLoader(Saved):
             `combine_samples_fn` not callable, `sampler` not a Sampler.
         ValueError: `batch_size` is below 1, another number negative, `shuffle` given together with `sampler`, or
             `start_method` unknown.
-        IndexError: in a loop, the sampler's order leaves the dataset.
-        RuntimeError: in a loop, a worker process died.
+        IndexError: in a loop, the sampler's order leaves the dataset; a TypeError if it is not integers along one axis,
+            a ValueError if the sampler's `length` is another.
+        RuntimeError: in a loop, a worker process died; or a loop that reads ahead is continued in a forked process.
 
     >>> from pureml_data import TensorDataset
     >>> [x.tolist() for (x,) in DataLoader(TensorDataset(np.arange(5)), batch_size=2)]
@@ -102,7 +105,9 @@ class DataLoader(Saved):
         if self.shuffle and sampler is not None:
             raise ValueError("DataLoader: given shuffle=True and a sampler; the sampler alone gives the order")
         self.seed = draw_seed(seed)
-        self.sampler = sampler or (RandomSampler(seed=self.seed) if self.shuffle else SequentialSampler())
+        if sampler is None:
+            sampler = RandomSampler(seed=self.seed) if self.shuffle else SequentialSampler()
+        self.sampler = sampler
         self._epoch = 0  # the number of the next new epoch
         self._place: _Place | None = None  # in the epoch that began last, unless that has ended
         self._resumes = False  # whether the next loop goes on from there
@@ -113,21 +118,32 @@ class DataLoader(Saved):
 
     def __iter__(self) -> Iterator[Any]:
         n = len(self.dataset)
-        if self._place is None or not self._resumes:
-            self._place = _Place(self.sampler.state(), self._epoch)
-        place, self._resumes = self._place, False
-        self._epoch = place.epoch + 1
-        order = np.asarray(self.sampler.order(n))
-        if len(order) and (order.min() < 0 or order.max() >= n):
-            raise IndexError(
-                f"DataLoader: {type(self.sampler).__name__} gave {order.min()} ... {order.max()} for {n} samples"
-            )
+        place = self._place
+        if place is None or not self._resumes:
+            place = _Place(self.sampler.state(), self._settings(n), self._epoch)
+        order = self._order(n)
+        self._place, self._resumes, self._epoch = place, False, place.epoch + 1
         for batch in self._read(order, range(place.delivered, self._batches(len(order))), place.epoch):
             place.delivered += 1
             yield batch
             del batch  # the consumer's alone while the next one is read
         if self._place is place:
             self._place = None
+
+    def _order(self, n: int) -> np.ndarray:
+        order = np.array(self.sampler.order(n))  # a copy: a sampler may shuffle the same array for every epoch
+        name = type(self.sampler).__name__
+        if order.ndim != 1 or (len(order) and order.dtype.kind not in "iu"):
+            given = f"shape {order.shape} and dtype {order.dtype}"
+            raise TypeError(f"DataLoader: {name}.order gave {given}, needed one axis of integers")
+        if len(order) and (order.min() < 0 or order.max() >= n):
+            raise IndexError(f"DataLoader: {name} gave {order.min()} ... {order.max()} for {n} samples")
+        if len(order) != (length := self.sampler.length(n)):
+            raise ValueError(
+                f"DataLoader: {name} gave {len(order)} entries for {n} samples, but its length({n}) is {length}; "
+                "define length(self, n) so that it says how many order(n) gives"
+            )
+        return order
 
     def _read(self, order: np.ndarray, numbers: range, epoch: int) -> Iterator[Any]:
         """The batches of those numbers, read in this thread, in another, or in processes."""
@@ -152,7 +168,7 @@ class DataLoader(Saved):
         """Where the loader stands: the random streams as its last epoch began, and how many batches were delivered."""
         sampler = self.sampler.state() if self._place is None else self._place.sampler
         literals = {
-            **self._settings(),
+            **(self._settings(len(self.dataset)) if self._place is None else self._place.settings),
             "seed": encode(self.seed),
             "epoch": self._epoch if self._place is None else self._place.epoch,
             "delivered": None if self._place is None else self._place.delivered,
@@ -176,7 +192,7 @@ class DataLoader(Saved):
         """
         if state.kind != _KIND:
             raise ValueError(f"DataLoader: given a state of {state.kind!r}, needed {_KIND!r}")
-        given, own = state.literals, self._settings()
+        given, own = state.literals, self._settings(len(self.dataset))
         problems = [
             f"{key} is {given.get(key)!r}, here {value!r}" for key, value in own.items() if given.get(key) != value
         ]
@@ -199,12 +215,14 @@ class DataLoader(Saved):
             problems += mismatch.problems
         self.seed, self._epoch = seed, epoch
         self._resumes = delivered is not None and not problems
-        self._place = _Place(sampler, epoch, delivered) if delivered is not None and not problems else None
+        self._place = None
+        if delivered is not None and not problems:
+            self._place = _Place(self.sampler.state(), own, epoch, delivered)
         return problems
 
-    def _settings(self) -> dict[str, Any]:
+    def _settings(self, samples: int) -> dict[str, Any]:
         """What gives a place in an epoch its meaning."""
-        return {"samples": len(self.dataset), "batch_size": self.batch_size, "drop_last": self.drop_last}
+        return {"samples": samples, "batch_size": self.batch_size, "drop_last": self.drop_last}
 
 
 _KIND = "pureml_data.DataLoader/1"
@@ -215,6 +233,7 @@ class _Place:
     """A place in an epoch: what to begin it from, its number, and how many batches of it were delivered."""
 
     sampler: State
+    settings: dict[str, Any]  # as it began: a dataset may grow meanwhile
     epoch: int
     delivered: int = 0
 
@@ -223,7 +242,7 @@ def combine_samples(samples: Sequence[Any]) -> Any:
     """A batch from samples: their fields stacked along a new first axis.
 
     Tuples give a tuple of stacked fields; Tensors an untracked Tensor; arrays and numbers an array; anything else
-    stays a list, and no samples give []. The result shares no memory with Tensors and arrays in the samples.
+    stays a list, and no samples give []. What is stacked is a copy; a list holds the samples' own objects.
 
     Raises:
         ValueError: tuples of unequal length, or Tensors or arrays of unequal shape.
