@@ -134,6 +134,11 @@ def test_batches_of_any_structure_are_joined():
         ConcatDataset([TensorDataset(Y), LazyDataset(lambda i: (i,), 3)])[[0, N]]
     with pytest.raises(ValueError, match="join batches of 1, 2 fields"):
         ConcatDataset([TensorDataset(Y), TensorDataset(Y, Y)])[[0, N]]
+    keyed = MappedDataset(TensorDataset(Y), lambda batch: {"y": batch[0], "z": batch[0]}, batched=True)
+    lacking = MappedDataset(TensorDataset(Y), lambda batch: {"y": batch[0]}, batched=True)
+    for parts in ([keyed, lacking], [lacking, keyed]):
+        with pytest.raises(ValueError, match=r"batches of the keys \['y'.*\], \['y'"):
+            ConcatDataset(parts)[[0, N]]
     with pytest.raises(TypeError, match="tell the samples of a batch apart: given a str"):
         MappedDataset(TensorDataset(Y), str, batched=True)[0]
 
@@ -151,6 +156,37 @@ def test_no_samples_in_the_middle_of_an_epoch():
     none = np.array([], int)
     got = list(mapped.read_in_order([none, np.array([1]), none, none, 2, none]))
     assert got[0] == got[2] == got[3] == got[5] == [] and got[1][0].tolist() == [1] and int(got[4][0]) == 2
+
+
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_sample_that_stops_is_not_left_out_in_silence(size):
+    def f(sample):
+        return next(iter([])) if sample == 4 else sample
+
+    class Ending(TensorDataset):
+        def read_in_order(self, indices):
+            for index, _ in zip(indices, range(4), strict=False):
+                yield self[index]
+
+    for mapped, says in [
+        (MappedDataset(range(N), f), "StopIteration"),
+        (MappedDataset(Ending(Y), lambda sample: sample), "ended before batch"),
+    ]:
+        got = []
+        with pytest.raises(RuntimeError, match=says):
+            got.extend(DataLoader(mapped, size))
+        assert len(got) == 4 // size  # whole batches, and no others
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        MappedDataset(range(N), f)[4]
+
+
+def test_parts_that_change_afterwards():
+    grown, picked = [1, 2, 3], np.array([2, 0])
+    both, part = ConcatDataset([grown, [10, 11]]), Subset(TensorDataset(Y), picked)
+    grown.append(4)
+    picked[:] = 6
+    assert [both[i] for i in range(5)] == both[:].tolist() == [1, 2, 3, 10, 11]
+    assert part[:][0].tolist() == [2, 0]
 
 
 def test_whole_batches_are_read_as_such_and_mapped_once():
@@ -186,6 +222,8 @@ def test_lazy_samples_are_made_once_when_kept():
         (lambda: MappedDataset([(1,)], abs, field=1)[0], IndexError, "field=1 of samples with 1 fields"),
         (lambda: Subset([1], [1]), IndexError, "index 1 is out of bounds for 1 samples"),
         (lambda: Subset([1], [0.5]), TypeError, "float64"),
+        (lambda: Subset([1], 0), TypeError, r"needs indices \(n,\), given 0"),
+        (lambda: Subset([1], slice(3.0)), TypeError, "slice"),
         (lambda: ConcatDataset([]), ValueError, "at least one"),
         (lambda: ConcatDataset([[1], iter([1])]), TypeError, "given list_iterator"),
         (lambda: LazyDataset(3, 3), TypeError, "f must be callable"),

@@ -93,7 +93,7 @@ class MappedDataset(DerivedDataset):
             return
         # single samples, whose shapes may differ before `f` is applied
         numbers = (i for index in noted() for i in np.atleast_1d(index).tolist())
-        samples = map(self._mapped, _read(self.dataset, numbers))
+        samples = (self._mapped(sample) for sample in _read(self.dataset, numbers))
 
         def empty() -> Iterator[Any]:
             while asked and np.size(asked[0]) == 0:
@@ -104,7 +104,10 @@ class MappedDataset(DerivedDataset):
             yield from empty()
             index = asked.popleft()
             if isinstance(index, np.ndarray):
-                yield combine_samples([sample, *islice(samples, len(index) - 1)])
+                batch = [sample, *islice(samples, len(index) - 1)]
+                if len(batch) < len(index):  # the dataset has ended too early, which is for the reader to say
+                    return
+                yield combine_samples(batch)
             else:
                 yield sample
         yield from empty()
@@ -136,12 +139,12 @@ class Subset(DerivedDataset):
 
     def __init__(self, dataset: Dataset, indices: Any) -> None:
         self.dataset = _dataset("Subset", dataset)
-        if not isinstance(indices, np.ndarray | Tensor | slice):
+        if isinstance(indices, Iterable) and not isinstance(indices, np.ndarray | Tensor):
             indices = list(indices)
         picked = _within(as_index(indices, len(dataset)), len(dataset), "Subset")
         if not isinstance(picked, np.ndarray):
             raise TypeError(f"Subset: needs indices (n,), given {indices!r}")
-        self.indices = picked
+        self.indices = picked.copy()  # the caller may shuffle theirs again
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -168,11 +171,12 @@ class ConcatDataset(DerivedDataset):
     Tensors, arrays and lists along their first axis.
 
     Args:
-        datasets: at least one, with samples of one kind.
+        datasets: at least one, with samples of one kind. Their lengths are asked for once: what one grows by later is
+            not seen.
 
     Raises:
         TypeError: one of them lacks `__len__` or `__getitem__`; in reading, their batches are of unequal kinds.
-        ValueError: there are none; in reading, their shapes or numbers of fields differ.
+        ValueError: there are none; in reading, their shapes, numbers of fields or keys differ.
 
     >>> from pureml_data import TensorDataset
     >>> both = ConcatDataset([TensorDataset(np.arange(3)), TensorDataset(np.arange(10, 12))])
@@ -184,25 +188,24 @@ class ConcatDataset(DerivedDataset):
         self.datasets = [_dataset("ConcatDataset", dataset) for dataset in datasets]
         if not self.datasets:
             raise ValueError("ConcatDataset: given no datasets, needed at least one")
-        self._ends = np.cumsum([len(dataset) for dataset in self.datasets])
+        lengths = [len(dataset) for dataset in self.datasets]
+        self._ends = np.cumsum(lengths)
+        self._starts = self._ends - lengths
 
     def __len__(self) -> int:
         return int(self._ends[-1])
 
     def sample(self, i: int) -> Any:
         part = int(np.searchsorted(self._ends, i, side="right"))
-        return self.datasets[part][i - self._start(part)]
+        return self.datasets[part][i - int(self._starts[part])]
 
     def batch(self, indices: np.ndarray) -> Any:
         parts = np.searchsorted(self._ends, indices, side="right")
         met = np.unique(parts).tolist() or [0]
-        batches = [next(_read(self.datasets[p], [indices[parts == p] - self._start(p)])) for p in met]
+        batches = [next(_read(self.datasets[p], [indices[parts == p] - self._starts[p]])) for p in met]
         if len(batches) == 1:
             return batches[0]
         return _selected(batches, np.argsort(np.argsort(parts, kind="stable")))
-
-    def _start(self, part: int) -> int:
-        return int(self._ends[part]) - len(self.datasets[part])
 
 
 class LazyDataset(DerivedDataset):
@@ -285,6 +288,8 @@ def _selected(batches: Sequence[Any], where: Any) -> Any:
             raise ValueError(f"cannot join batches of {', '.join(str(len(batch)) for batch in batches)} fields")
         return tuple([_selected(fields, where) for fields in zip(*batches, strict=True)])
     if isinstance(first, dict):
+        if any(batch.keys() != first.keys() for batch in batches):
+            raise ValueError(f"cannot join batches of the keys {', '.join(str(list(batch)) for batch in batches)}")
         return {key: _selected([batch[key] for batch in batches], where) for key in first}
     if isinstance(first, Tensor):
         return Tensor(_selected([batch.data for batch in batches], where))
