@@ -186,6 +186,7 @@ OPENING = {
     "a mode": (ValueError, lambda d: ArrayStorage(d / "s", "q")),
     "a path": (ValueError, lambda d: ArrayStorage(3, "r")),
     "no name": (ValueError, lambda d: ArrayStorage("/", "a")),
+    "the folder above": (ValueError, lambda d: ArrayStorage(d / "..", "a")),
     "writing a zip": (ValueError, lambda d: ArrayStorage(d / "s.zip", "a")),
     "a missing zip": (FileNotFoundError, lambda d: ArrayStorage(d / "s.zip", "r")),
     "an array": (TypeError, lambda d: ArrayStorage(d / "array", "a")),
@@ -239,6 +240,31 @@ def test_names_are_refused(storage, name):
     for method in (storage.read, storage.delete_block):
         with pytest.raises(KeyError):
             method("g")
+
+
+@pytest.mark.parametrize(
+    "name", ["", "/", ".", "..", "../b", "b/..", "b/.", "a\0b", "zarr.json", "b/c/0/0", None, b"b"]
+)
+def test_names_that_no_block_has(storage, name):
+    for method in (storage.read, storage.delete_block, lambda name: next(storage.block_iter(name))):
+        with pytest.raises(KeyError, match="there is no block"):
+            method(name)
+    assert storage.block_names() == ["b"]
+
+
+def test_arrays_of_others_without_rows(tmp_path):
+    group = zarr.create_group(tmp_path / "s.zarr")
+    group.create_array("scalar", shape=(), dtype="f4")
+    group.create_array("empty", shape=(0, 2), dtype="f4")
+    with ArrayStorage(tmp_path / "s", "a") as s:
+        with pytest.raises(ValueError, match="without rows"):
+            s.write([np.float32(1)], "scalar", arrays_per_chunk=1)
+        with pytest.raises(KeyboardInterrupt):
+            s.write(interrupted(np.ones((1, 2), np.float32)), "empty")
+        assert s.block_names() == ["empty"]
+        s.write(ROWS, "b", arrays_per_chunk=3)
+        with ArrayStorage(s.compress(compression_level=1), "r") as archive:
+            np.testing.assert_array_equal(archive.read("b"), ROWS)
 
 
 # ---- refused and interrupted writes
@@ -392,6 +418,22 @@ def test_delete_block(storage):
     assert storage.read("b").shape == (1, 5)
 
 
+@pytest.mark.parametrize("step", [1, 2, 3, 4, 5, 6, 7, 100])
+def test_block_iter_reads_each_chunk_once(storage, monkeypatch, step):
+    from pureml_io.stores import WithoutGaps
+
+    storage.write(np.arange(60.0).reshape(20, 3), "b")  # 27 rows in chunks of 3
+    read, get = [], WithoutGaps.get
+
+    async def counted(self, key, *args, **kwargs):
+        read.append(key)
+        return await get(self, key, *args, **kwargs)
+
+    monkeypatch.setattr(WithoutGaps, "get", counted)
+    assert [len(part) for part in storage.block_iter("b", step=step)] == [min(step, 27 - i) for i in range(0, 27, step)]
+    assert sorted(read) == sorted(f"b/c/{i}/0" for i in range(9))
+
+
 def test_block_iter_checks_when_it_starts(storage):
     waiting = storage.block_iter("b", step=0)
     with pytest.raises(ValueError, match="step"):
@@ -457,6 +499,7 @@ def test_compress(storage, tmp_path):
         tmp_path / "s.zip": None,
         tmp_path / "new" / "s.zip": tmp_path / "new",
         tmp_path / "deep" / "er" / "x.zip": str(tmp_path / "deep" / "er" / "x.zip"),
+        tmp_path / "LOUD.ZIP": tmp_path / "LOUD.ZIP",
     }.items():
         assert storage.compress(into, compression_level=np.int64(4)) == str(target.resolve())
         with zipfile.ZipFile(target) as z:
@@ -504,14 +547,25 @@ def test_compress_and_cleanup(tmp_path, monkeypatch):
     assert written.suffix == ".zip" and not any((tmp_path / "temporary").iterdir())
 
 
+@pytest.mark.parametrize(("given", "error"), [(None, TypeError), (3, TypeError), ("folder.zip", IsADirectoryError)])
+def test_what_cannot_be_a_zip_is_refused_at_once(tmp_path, monkeypatch, given, error):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.zip").mkdir()
+    with pytest.raises(error), ArrayStorage.compress_and_cleanup(given, 3):
+        raise AssertionError("hours of work")
+
+
 def test_closed(storage):
     archive = ArrayStorage(storage.compress(compression_level=1), "r")
     for s in (storage, archive):
+        begun = s.block_iter("b", step=3)
+        next(begun)
         s.close()
         s.close()
-        for f in (lambda s=s: s.read("b"), lambda s=s: s.get_attr("a"), lambda s=s: s.block_names()):
-            with pytest.raises(ValueError, match="closed"):
+        for f in (lambda s=s: s.read("b"), lambda s=s: s.get_attr("a"), s.block_names, lambda b=begun: next(b)):
+            with pytest.raises(ValueError, match="closed") as caught:
                 f()
+            assert caught.type is ValueError  # no damage
     with pytest.raises(ValueError, match="closed"):
         storage.write(ROWS, "b")
 
@@ -550,6 +604,20 @@ def test_damage_is_one_error(storage, tmp_path, name):
         with pytest.raises(ArchiveError, match="b"):
             archive.read("b")
         np.testing.assert_array_equal(archive.read("whole"), ROWS)
+
+
+@pytest.mark.parametrize(("file", "cut"), [("c/2/0", None), ("c/2/0", 1), ("zarr.json", 1)])
+def test_nothing_is_appended_to_a_damaged_block(storage, file, cut):
+    """The last chunk is not full: it is written anew with the rows that were in it."""
+    path = Path(storage.store_path) / "b" / file
+    data = path.read_bytes()
+    path.unlink()
+    if cut is not None:
+        path.write_bytes(data[:-cut])
+    before = files(storage.store_path)
+    with pytest.raises(ArchiveError):
+        storage.write(ROWS, "b")
+    assert files(storage.store_path) == before
 
 
 def test_a_truncated_zip(storage, tmp_path):

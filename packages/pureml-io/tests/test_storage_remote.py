@@ -1,7 +1,9 @@
 """ArrayStorage behind URLs: a real HTTP server and an S3 server, both on loopback."""
 
+import contextlib
 import http.client
 import os
+import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -63,6 +65,17 @@ def test_reading_over_http(published, name):
             s.write(ROWS, "x/b")
 
 
+@pytest.mark.parametrize("name", ["%C3%A4%20b", "ä b"])
+@pytest.mark.parametrize("kind", ["zarr", "zip", "ZIP"])
+def test_names_in_urls(site, name, kind):
+    folder, url = site
+    with ArrayStorage(folder / "ä b", "w") as s:
+        s.write(ROWS, "b", arrays_per_chunk=3)
+        s.compress(folder / f"ä b.{kind}" if kind != "zarr" else None, compression_level=1)
+    with ArrayStorage(f"{url}/{name}.{kind}", "r") as s:
+        np.testing.assert_array_equal(s.read("b"), ROWS)
+
+
 def test_a_folder_on_an_http_server_cannot_be_listed(published, tmp_path):
     _, url = published
     with ArrayStorage(f"{url}/data.v1", "r") as s:
@@ -115,13 +128,15 @@ def test_a_server_that_is_not_there(name):
         ArrayStorage(f"http://127.0.0.1:1/{name}", "r", storage_options=once)
 
 
-def test_unknown_kinds_of_urls():
-    with pytest.raises(ValueError, match="carrier"):
-        ArrayStorage("carrier-pigeon://home/data", "r")
+@pytest.mark.parametrize("url", ["carrier-pigeon://home/data", "s3://bucket", "s3://bucket.zip", "http://host/"])
+def test_urls_that_cannot_be(url):
+    with pytest.raises(ValueError, match=re.escape(url)) as caught:
+        ArrayStorage(url, "r")
+    assert caught.type is ValueError  # no damage
 
 
-@pytest.fixture(scope="module")
-def bucket():
+@contextlib.contextmanager
+def served_bucket():
     """Options for a bucket named "bucket" on a server of this machine."""
     server_module = pytest.importorskip("moto.server", reason="needs moto[s3], flask, flask-cors")
     server = server_module.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -139,6 +154,29 @@ def bucket():
         "client_options": {"allow_http": True},
     }
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def bucket():
+    with served_bucket() as options:
+        yield options
+
+
+def test_a_server_that_goes():
+    with served_bucket() as options:
+        s = ArrayStorage("s3://bucket/going", "w", storage_options=options | {"retry_config": {"max_retries": 0}})
+        s.write(ROWS, "b", arrays_per_chunk=3)
+    for change in (
+        lambda: s.write(ROWS, "b"),
+        lambda: s.write(ROWS, "new", arrays_per_chunk=3),
+        lambda: s.delete_block("b"),
+        lambda: s.add_attr("a", 1),
+        lambda: s.read("b"),
+        s.block_names,
+    ):
+        with pytest.raises(OSError, match="s3://bucket/going"):
+            change()
+    s.close()
 
 
 def test_writing_to_s3(bucket, tmp_path):

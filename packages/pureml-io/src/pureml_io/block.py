@@ -6,7 +6,7 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -118,6 +118,13 @@ def create(
 def is_left_over(array: zarr.Array[Any]) -> bool:
     """Whether it is what a first write leaves that was killed."""
     return array.shape[:1] == (0,) and OURS in array.attrs
+
+
+def is_block(node: Any) -> TypeGuard[zarr.Array[Any]]:
+    """Whether a node of a group is an array with rows, written to its end."""
+    import zarr
+
+    return isinstance(node, zarr.Array) and node.ndim > 0 and not is_left_over(node)
 
 
 def tables(first: np.ndarray, arrays: Any, dtype: np.dtype, sizes: Iterator[int]) -> Iterator[np.ndarray]:

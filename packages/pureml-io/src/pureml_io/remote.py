@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from zarr.abc.store import Store
 from zarr.storage import ObjectStore
@@ -43,9 +44,9 @@ def fetched(url: str, options: Mapping[str, Any]) -> Iterator[Path]:
         ImportError: obstore is not installed.
     """
     folder, _, name = url.rpartition("/")
-    source = _opened(folder, options)
+    source, name = _opened(folder, options), unquote(name)  # obstore does so with the rest of a URL
     with tempfile.TemporaryDirectory() as temporary:
-        path = Path(temporary) / name
+        path = Path(temporary) / "fetched.zip"
         with open(path, "wb") as file:
             for part in source.get(name).stream():
                 file.write(part)

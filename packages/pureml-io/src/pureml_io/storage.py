@@ -13,26 +13,25 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import itertools
 import json
+import math
 import os
 import tempfile
 import warnings
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
+from typing import Any, Literal, Self, TypeAlias
 
 import numpy as np
 from pureml_core.state import decode, encode
 
 from .atomic import replacing
-from .block import Block, checked_dtype, create, is_left_over, positive, tables
-from .storage_names import checked_level, checked_url, local_path, name_parts, zip_for
-from .storage_opening import failures_at, root_of, sound, store_at
-
-if TYPE_CHECKING:
-    pass
+from .block import Block, checked_dtype, create, is_block, is_left_over, positive, tables
+from .storage_names import can_be_looked_for, checked_level, checked_url, is_zip, local_path, name_parts, zip_for
+from .storage_opening import failures_at, root_of, served, sound, store_at
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
@@ -133,6 +132,8 @@ class ArrayStorage:
             ValueError: the arrays differ in shape or dtype, or the name, `arrays_per_chunk` or the size of a chunk is
                 impossible.
             TypeError: an array holds something else.
+            ArchiveError: (a ValueError) the block is damaged.
+            OSError: the disk or the server fails.
         """
         self._writable("write")
         arrays: Any = these_arrays
@@ -143,21 +144,9 @@ class ArrayStorage:
         if not len(head):
             return
         first = head[0, ...]
-        block = self._block_for(to_block_named, checked_dtype(first.dtype), first.shape, arrays_per_chunk)
-        old = end = block.rows
-        inner = block.array.shape[1:]
-        sizes = itertools.chain([block.per_slab - old % block.per_chunk], itertools.repeat(block.per_slab))
-        try:
-            for table in tables(first, arrays, block.dtype, sizes):
-                start, end = end, end + len(table)
-                block.seen_as(end)[start:end] = block.stored(table)  # behind the last row: nobody sees it
-            block.array.resize((end, *inner))  # everybody does
-        except BaseException:
-            if old:
-                block.seen_as(end).resize((old, *inner))  # and drop the chunks behind
-            else:
-                self._delete(to_block_named)
-            raise
+        with served(self.store_path, self._failures):
+            block = self._block_for(to_block_named, checked_dtype(first.dtype), first.shape, arrays_per_chunk)
+            self._append(block, first, arrays)
 
     def read(self, from_block_named: str, ids: Any = None) -> np.ndarray:
         """Arrays of a block, copied into memory.
@@ -195,11 +184,18 @@ class ArrayStorage:
         """
         step = positive("block_iter", "step", step)
         block = self._block(from_block_named)
-        size = step * max(1, block.per_chunk // step)
+        size = block.per_chunk * math.ceil(step / block.per_chunk)  # whole chunks
+        rest = np.empty(0)
         for start in range(0, block.rows, size):
-            table = self._rows(block, slice(start, min(start + size, block.rows)))
-            for i in range(0, len(table), step):
+            stop = min(start + size, block.rows)
+            table, at = self._rows(block, slice(start, stop)), 0
+            if len(rest):
+                at = step - len(rest)
+                yield np.concatenate([rest, table[:at]])
+            end = len(table) if stop == block.rows else len(table) - (len(table) - at) % step
+            for i in range(at, end, step):
                 yield table[i : i + step]
+            rest = table[end:].copy()
 
     def block_names(self) -> list[str]:
         """The names of all blocks, sorted.
@@ -207,13 +203,10 @@ class ArrayStorage:
         Raises:
             ValueError: the storage is on an HTTP server, which does not list what it has.
         """
-        import zarr
-
-        if str(self.store_path).startswith(("http://", "https://")) and not str(self.store_path).endswith(".zip"):
+        if str(self.store_path).startswith(("http://", "https://")) and not is_zip(self.store_path):
             raise ValueError(f"{self.store_path}: an HTTP server does not list its files; blocks can be read by name")
         with self._sound():
-            found = list(self.root.members(max_depth=None))
-        return sorted(name for name, node in found if isinstance(node, zarr.Array) and not is_left_over(node))
+            return sorted(name for name, node in self.root.members(max_depth=None) if is_block(node))
 
     def delete_block(self, named: str) -> None:
         """Remove a block and its arrays.
@@ -224,8 +217,9 @@ class ArrayStorage:
         """
         self._writable("delete_block")
         block = self._block(named)
-        block.seen_as(0).resize((0, *block.array.shape[1:]))  # first of all nobody sees it
-        self._delete(named)
+        with served(self.store_path, self._failures):
+            block.seen_as(0).resize((0, *block.array.shape[1:]))  # first of all nobody sees it
+            del self.root[named]
 
     # ---- attributes
 
@@ -247,7 +241,9 @@ class ArrayStorage:
             value = encode(_plain(val))
         except (TypeError, RecursionError) as error:
             raise TypeError(f"add_attr: {key!r} cannot be kept as JSON: {error}") from error
-        self.root.attrs[key] = value
+        root = self.root
+        with served(self.store_path, self._failures):
+            root.attrs[key] = value
 
     def get_attr(self, key: str) -> Any:
         """The value that was kept under a name.
@@ -278,7 +274,7 @@ class ArrayStorage:
         from zarr.storage import MemoryStore
 
         level = checked_level(compression_level)
-        if str(self.store_path).endswith(".zip"):
+        if is_zip(self.store_path):
             return str(self.store_path)
         target = zip_for(self.store_path, into)
         files: dict[str, Any] = {}  # what has been coded and is not yet in the zip
@@ -306,11 +302,16 @@ class ArrayStorage:
         """A temporary storage to write into, which becomes a zip when the block ends; arguments as for `compress`.
 
         If the block raises, nothing is written. The temporary folder (see `tempfile.gettempdir`) goes in any case.
+        What cannot be a zip is refused before the block begins.
 
         >>> with ArrayStorage.compress_and_cleanup(Path(tempfile.mkdtemp()) / "run.zip", 3) as storage:
         ...     storage.write([np.zeros(3)], "weights", arrays_per_chunk=100)
         """
         level = checked_level(compression_level)
+        if not isinstance(output_pth, str | os.PathLike):
+            raise TypeError(f"compress_and_cleanup: given output_pth {output_pth!r}, needed a string or a pathlib.Path")
+        if is_zip(Path(output_pth)) and Path(output_pth).is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder, needed a file name", str(output_pth))
         with tempfile.TemporaryDirectory(suffix=".zarr") as folder, cls(folder, "w") as storage:
             yield storage
             storage.compress(output_pth, compression_level=level)
@@ -322,17 +323,15 @@ class ArrayStorage:
             raise RuntimeError(f"{method}: {self.store_path} was opened read-only")
 
     def _sound(self, block: str | None = None) -> contextlib.AbstractContextManager[None]:
+        _ = self.root  # which a closed storage has not
         return sound(self.store_path, self._failures, block)
 
     def _block(self, name: str) -> Block:
         """A block that exists."""
-        import zarr
-
-        root = self.root
         with self._sound(name):
-            array = root.get(name) if isinstance(name, str) and name.strip("/") else None
-            if isinstance(array, zarr.Array) and array.ndim and not is_left_over(array):
-                return Block(array)
+            node = self.root.get(name) if can_be_looked_for(name) else None
+            if is_block(node):
+                return Block(node)
         raise KeyError(f"{self.store_path}: there is no block {name!r}")
 
     def _block_for(self, name: str, dtype: np.dtype, shape: tuple[int, ...], per_chunk: int | None) -> Block:
@@ -341,15 +340,20 @@ class ArrayStorage:
 
         if per_chunk is not None:
             per_chunk = positive("write", "arrays_per_chunk", per_chunk)
-        parts = name_parts(name)
-        for i in range(1, len(parts)):
-            if isinstance(self.root.get(above := "/".join(parts[:i])), zarr.Array):
-                raise ValueError(f"write: the block {name!r} would be inside the block {above!r}; rename one")
-        found = self.root.get(name)
-        if isinstance(found, zarr.Group) and any(isinstance(node, zarr.Array) for _, node in found.members(None)):
+        parts, root = name_parts(name), self.root
+        with self._sound(name):
+            above = ["/".join(parts[:i]) for i in range(1, len(parts))]
+            inside = [of for of in above if isinstance(root.get(of), zarr.Array)]
+            found = root.get(name)
+            block = Block(found) if is_block(found) else None
+            around = isinstance(found, zarr.Group) and any(isinstance(x, zarr.Array) for _, x in found.members(None))
+        if inside:
+            raise ValueError(f"write: the block {name!r} would be inside the block {inside[0]!r}; rename one")
+        if around:
             raise ValueError(f"write: there are blocks named {name}/..., so that none can be named {name!r}")
-        if isinstance(found, zarr.Array) and not is_left_over(found):
-            block = Block(found)
+        if block is None and isinstance(found, zarr.Array) and not is_left_over(found):
+            raise ValueError(f"write: {name!r} is an array without rows; choose another name")
+        if block is not None:
             for what, given, needed in (
                 ("shape", shape, block.shape),
                 ("dtype", dtype, block.dtype),
@@ -361,14 +365,30 @@ class ArrayStorage:
         if per_chunk is None:
             warnings.warn(f"write: the new block {name!r} gets arrays_per_chunk=10; say how many", RuntimeWarning, 3)
             per_chunk = 10
-        return Block(create(self.root, name, dtype, shape, per_chunk, overwrite=True))
+        return Block(create(root, name, dtype, shape, per_chunk, overwrite=True))
+
+    def _append(self, block: Block, first: np.ndarray, arrays: Any) -> None:
+        """Write arrays behind the last row of a block, then say that they are there; or leave it as it was."""
+        old = end = block.rows
+        inner, begun = block.array.shape[1:], old % block.per_chunk
+        sizes = itertools.chain([block.per_slab - begun], itertools.repeat(block.per_slab))
+        if begun:
+            self._rows(block, old - 1)  # zarr completes the last chunk, and would take a missing one for zeros
+        try:
+            for table in tables(first, arrays, block.dtype, sizes):
+                start, end = end, end + len(table)
+                block.seen_as(end)[start:end] = block.stored(table)  # behind the last row: nobody sees it
+            block.array.resize((end, *inner))  # everybody does
+        except BaseException:
+            if old or not block.ours:
+                block.seen_as(end).resize((old, *inner))  # and drop the chunks behind
+            else:
+                del self.root[block.array.path]
+            raise
 
     def _rows(self, block: Block, ids: Any) -> np.ndarray:
         with self._sound(block.array.path):
             return block.rows_at(ids)
-
-    def _delete(self, name: str) -> None:
-        del self.root[name]
 
 
 def _move(files: dict[str, Any], archive: zipfile.ZipFile) -> None:

@@ -8,17 +8,24 @@ from pathlib import Path
 from typing import Any
 
 
+def is_zip(path: Path | str) -> bool:
+    """Whether a storage of that path, or URL, is a zip."""
+    return os.path.splitext(path)[1].lower() == ".zip"
+
+
 def local_path(path: Path) -> Path:
-    if not path.name:
+    if path.name in ("", ".."):
         raise ValueError(f"ArrayStorage: given the path {str(path)!r}, needed one that ends in a name")
-    return (path if path.suffix in (".zarr", ".zip") else path.with_name(f"{path.name}.zarr")).resolve()
+    return (path if path.suffix == ".zarr" or is_zip(path) else path.with_name(f"{path.name}.zarr")).resolve()
 
 
 def checked_url(url: str) -> str:
     if "?" in url or "#" in url:
         raise ValueError(f"ArrayStorage: given the URL {url!r}, needed one without a query")
+    if not url.partition("://")[2].strip("/").partition("/")[2]:
+        raise ValueError(f"ArrayStorage: given the URL {url!r}, needed one of something on a server or in a bucket")
     url = url.rstrip("/")
-    return url if url.endswith((".zarr", ".zip")) else f"{url}.zarr"
+    return url if url.endswith(".zarr") or is_zip(url) else f"{url}.zarr"
 
 
 def zip_for(store_path: Path | str, into: str | os.PathLike[str] | None) -> Path:
@@ -28,7 +35,13 @@ def zip_for(store_path: Path | str, into: str | os.PathLike[str] | None) -> Path
     name = f"{Path(store_path).name.removesuffix('.zarr')}.zip"
     if into is None:
         return Path(store_path).with_name(name)
-    return (Path(into) if Path(into).suffix.lower() == ".zip" else Path(into) / name).resolve()
+    return (Path(into) if is_zip(Path(into)) else Path(into) / name).resolve()
+
+
+def can_be_looked_for(name: Any) -> bool:
+    """Whether zarr takes it for a name: groups of others may have some that `write` refuses."""
+    parts = set(name.split("/")) if isinstance(name, str) and "\0" not in name else {""}
+    return parts != {""} and not parts & {".", ".."}
 
 
 def name_parts(name: Any) -> list[str]:

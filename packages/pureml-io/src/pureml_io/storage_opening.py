@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .container import ArchiveError
+from .storage_names import is_zip
 
 if TYPE_CHECKING:
     import zarr
@@ -28,14 +29,22 @@ def failures_at(path: Path | str) -> tuple[type[Exception], ...]:
 
 
 @contextlib.contextmanager
+def served(path: Path | str, failures: tuple[type[Exception], ...]) -> Iterator[None]:
+    """A context in which a failing server is an OSError."""
+    try:
+        yield
+    except failures as error:
+        raise OSError(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
 def sound(path: Path | str, failures: tuple[type[Exception], ...], block: str | None = None) -> Iterator[None]:
     """A context in which damage is an ArchiveError that says where, and a failing server an OSError."""
     try:
-        yield
+        with served(path, failures):
+            yield
     except (ArchiveError, FileNotFoundError):
         raise
-    except failures as error:
-        raise OSError(f"{path}: {error}") from error
     except _DAMAGE as error:
         where = "" if block is None else f"block {block!r}: "
         raise ArchiveError(f"{path}: {where}damaged, or not what it should be: {error}") from error
@@ -45,7 +54,7 @@ def store_at(path: Path | str, mode: str, options: Mapping[str, Any], closing: c
     """The zarr store of a folder, a zip or a URL; a zip behind a URL is fetched, and goes with `closing`."""
     from zarr.storage import LocalStore, ZipStore
 
-    zipped, read_only = str(path).endswith(".zip"), mode == "r"
+    zipped, read_only = is_zip(path), mode == "r"
     if zipped and not read_only:
         raise ValueError(f"{path}: a zip is read-only, given the mode {mode!r}, needed 'r'")
     if isinstance(path, str):
@@ -53,7 +62,7 @@ def store_at(path: Path | str, mode: str, options: Mapping[str, Any], closing: c
 
         if not zipped:
             return remote.store(path, options, read_only=read_only)
-        with sound(path, failures_at(path)):
+        with served(path, failures_at(path)):
             local = closing.enter_context(remote.fetched(path, options))
     else:
         local = path
