@@ -2,7 +2,9 @@
 
 import gc
 import random
+import shutil
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -111,6 +113,51 @@ def test_the_best_file_is_kept_also_by_a_later_process(tmp_path, best, kept):
     assert second.restore("best").step == kept[0] == things["x"].value
 
 
+def test_the_best_file_is_found_whoever_wrote_it(tmp_path):
+    """A process that evaluates looks into the folder of one that trains."""
+    training, evaluating = (Checkpoint(tmp_path, {"x": Thing()}, keep=1, best="max") for _ in range(2))
+    for step, metric, best in ((1, 0.1, 1), (2, 0.9, 2), (3, 0.2, 2), (4, 0.95, 4)):
+        training.save(step, metric=metric)
+        assert evaluating.restore("best").step == best
+    shutil.rmtree(tmp_path)
+    with pytest.raises(FileNotFoundError, match="has a metric"):
+        evaluating.restore("best")
+    training.save(1, metric=0.5)  # the folder holds no later step any more
+    assert training.steps == [1] and evaluating.restore("best").step == 1
+
+
+def test_a_file_that_goes_while_it_is_restored(tmp_path, monkeypatch):
+    import pureml_io.checkpoint as module
+
+    writer, load = Checkpoint(tmp_path, {"x": Thing(2)}, keep=1), module.load
+    writer.save(1)
+
+    def late(path, **settings):
+        writer.save(2) if "1.pureml" in path.name else None
+        return load(path, **settings)
+
+    monkeypatch.setattr(module, "load", late)
+    thing = Thing()
+    assert Checkpoint(tmp_path, {"x": thing}).restore().step == 2 == thing.value
+    (tmp_path / "step-0000000002.pureml.zip").unlink()
+    (tmp_path / "step-0000000003.pureml.zip").symlink_to(tmp_path / "nothing")
+    with pytest.raises(ArchiveError, match="gone"):
+        Checkpoint(tmp_path, {"x": thing}).restore()
+
+
+def test_what_the_objects_hold_already_is_not_too_much(tmp_path, monkeypatch):
+    for module in ("archive", "checkpoint"):
+        monkeypatch.setattr(f"pureml_io.{module}.UNASKED", 1000)
+        monkeypatch.setattr(f"pureml_io.{module}.RATIO", 1)
+    thing = Thing()
+    thing.w = Parameter(np.zeros(100_000))  # a buffer that is filled later: packed it is nothing
+    checkpoint = Checkpoint(tmp_path, {"x": thing})
+    checkpoint.save(1)
+    assert checkpoint.restore().step == 1
+    with pytest.raises(ArchiveError, match="max_bytes"):
+        Checkpoint(tmp_path, {"x": Thing()}).restore()
+
+
 def test_a_damaged_file_is_skipped_and_named(tmp_path):
     run(tmp_path, (1, 2, 3), {"x": Thing()})
     newest, middle = tmp_path / "step-0000000003.pureml.zip", tmp_path / "step-0000000002.pureml.zip"
@@ -147,6 +194,21 @@ def test_a_new_run_does_not_write_over_an_old_one(tmp_path):
     assert checkpoint.steps == [10, 11]
 
 
+def test_a_run_that_is_killed_after_it_went_back_does_not_go_on_from_the_steps_it_left(tmp_path, monkeypatch):
+    import pureml_io.checkpoint as module
+
+    def killed(*args, **settings):
+        raise KeyboardInterrupt
+
+    run(tmp_path, (10, 20, 30), {"x": Thing()})
+    checkpoint = Checkpoint(tmp_path, {"x": Thing()})
+    checkpoint.restore(10)
+    monkeypatch.setattr(module, "save", killed)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.save(20)
+    assert Checkpoint(tmp_path, {"x": Thing()}).restore().step == 10
+
+
 def test_all_objects_are_restored_or_none(tmp_path):
     run(tmp_path, (1,), {"a": Thing(), "b": Thing()})
     a, b = Thing(5), Thing(6)
@@ -157,6 +219,31 @@ def test_all_objects_are_restored_or_none(tmp_path):
     assert (a.value, b.value) == (5, 6)
     found = checkpoint.restore(strict=False)
     assert (a.value, b.value) == (1, 6) and "b: 'w' has shape" in found.skipped[0]
+
+
+class Follower(Thing):
+    """Sets another object as it is restored, as a schedule does its optimizer's rate; may refuse."""
+
+    leader, refuses = None, False
+
+    def restore(self, state, *, strict=True):
+        self.leader.w.data[...] = 100
+        if self.refuses:
+            raise ValueError("refused")
+        return super().restore(state, strict=strict)
+
+
+@pytest.mark.parametrize("names", ["abc", "bac", "cab", "acb"])
+def test_objects_that_set_others_are_put_back_too(tmp_path, names):
+    run(tmp_path, (1,), {name: Thing() for name in names})
+    things = {"a": Thing(5), "b": Follower(6), "c": Thing(7)}
+    things["b"].leader = things["a"]
+    things["c"].restore = lambda state, strict=True: 1 / 0  # it cannot be put back either
+    with pytest.raises(ZeroDivisionError):
+        Checkpoint(tmp_path, {name: things[name] for name in names}).restore()
+    assert things["b"].value == 6
+    if names.index("a") < names.index("b"):
+        assert things["a"].value == 5
 
 
 def test_other_objects_than_were_saved(tmp_path):
@@ -199,6 +286,13 @@ def test_what_goes_wrong_in_the_background_is_raised_by_the_next_call(tmp_path):
     with pytest.raises(TypeError, match="has dtype <U4"):
         bad.save(2)
     assert bad.steps == []
+    rare = Checkpoint(tmp_path / "rare", {"x": Unsaved()}, every=10, background=True)
+    rare.save(10)
+    with pytest.raises(TypeError, match="has dtype <U4"):  # not ten steps later
+        for _ in range(1000):
+            rare.save(11)
+            time.sleep(0.01)
+    rare.close()
     checkpoint.close()
     bad.close()
     gc.collect()
@@ -222,6 +316,14 @@ def test_litter_of_a_killed_writer_is_gone_after_the_next_save(tmp_path):
         (lambda at: Checkpoint(at, {}, keep=0), ValueError, "keep: given 0"),
         (lambda at: Checkpoint(at, {}, every=1.5), TypeError, "every: given 1.5"),
         (lambda at: Checkpoint(at, {}, best="most"), ValueError, "'min', 'max' or None"),
+        (lambda at: Checkpoint(at, [Thing()]), TypeError, "objects as list, needed a dict"),
+        (lambda at: Checkpoint(at, {"x": Thing}), TypeError, "'x' is type"),
+        (lambda at: Checkpoint(at, {}, compression_level=10), ValueError, "compression_level: given 10, needed 0 to 9"),
+        (lambda at: Checkpoint(at, {}).restore("best"), ValueError, '"best" of what'),
+        (lambda at: Checkpoint(at, {}).restore("newest"), TypeError, "given 'newest'"),
+        (lambda at: Checkpoint(at, {}).restore(1.0), TypeError, "step: given 1.0"),
+        (lambda at: Checkpoint(at, {}).save(1, metric="0.5"), TypeError, "the metric '0.5'"),
+        (lambda at: Checkpoint(at, {}).save(1, literals=[1]), TypeError, r"literals \[1\], needed a dict"),
         (lambda at: Checkpoint(at, {}).save(-1), ValueError, "step: given -1"),
         (lambda at: Checkpoint(at, {}, best="max").save(1), ValueError, "needs a metric"),
         (lambda at: Checkpoint(at, {}).save(1, literals={"f": print}), TypeError, "not a literal"),
@@ -231,6 +333,14 @@ def test_wrong_arguments(tmp_path, make, error, message):
     with pytest.raises(error, match=message):
         make(tmp_path)
     assert names(tmp_path) == []
+
+
+def test_other_files_are_no_steps(tmp_path):
+    for name in ("step-1", "step-00000000001", "step-\N{ARABIC-INDIC DIGIT ONE}000000000", "step-0000000001.zip"):
+        (tmp_path / f"{name}.pureml.zip").touch()
+    assert Checkpoint(tmp_path, {}).steps == []
+    with pytest.raises(NotADirectoryError):  # not: nothing there yet
+        Checkpoint(tmp_path / "step-1.pureml.zip", {}).restore()
 
 
 def test_an_archive_of_something_else_is_skipped(tmp_path):

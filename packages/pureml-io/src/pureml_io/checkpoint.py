@@ -6,6 +6,7 @@ any other, `step-0000001200.pureml.zip`, whole or not there.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import operator
 import re
@@ -20,13 +21,13 @@ import numpy as np
 from pureml_core import GlobalRandomness
 from pureml_core.state import State, Stateful, StateMismatch, collect, decode, encode, restore_tensors
 
-from .archive import SUFFIX, load, save, validate
+from .archive import RATIO, SUFFIX, UNASKED, load, save, validate
 from .atomic import remove_leftovers
 from .container import ArchiveError
 
 KIND = "pureml_io.Checkpoint/1"
 GLOBAL = "global_randomness"  # the name of what every checkpoint holds besides the user's objects
-NAME = re.compile(rf"step-(\d{{10,}}){re.escape(SUFFIX)}")
+NAME = re.compile(rf"step-([0-9]{{10}}|[1-9][0-9]{{10,}}){re.escape(SUFFIX)}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Checkpoint:
         every: `save` does nothing at steps that are no multiple of it.
         best: "min" or "max": the file of the best metric stays too.
         background: write in a thread. `save` takes its snapshot, waits for the file before, and returns; what goes
-            wrong is raised by the next call, at the latest by `close()`.
+            wrong is raised by the next call after it, at the latest by `close()`.
         compression_level: 0 to 9, as in `save`.
 
     Raises:
@@ -87,10 +88,12 @@ class Checkpoint:
         background: bool = False,
         compression_level: int = 3,
     ) -> None:
+        if not isinstance(objects, Mapping):
+            raise TypeError(f"Checkpoint: given objects as {type(objects).__name__}, needed a dict of them by name")
         for name, obj in objects.items():
             if not isinstance(name, str) or not name or "." in name or name == GLOBAL:
                 raise ValueError(f"Checkpoint: given the name {name!r}, needed a string without dots, not {GLOBAL!r}")
-            if not isinstance(obj, np.random.Generator | Stateful):
+            if isinstance(obj, type) or not isinstance(obj, np.random.Generator | Stateful):
                 raise TypeError(f"Checkpoint: {name!r} is {type(obj).__name__}, needed a Generator, or state() and "
                                 "restore(); plain values belong into save(step, literals=...)")  # fmt: skip
         if best not in (None, "min", "max"):
@@ -101,8 +104,8 @@ class Checkpoint:
         self.every = _whole("every", every, 1)
         self.best = best
         self.background = background
-        self.compression_level = compression_level
-        self._metrics: dict[int, float | None] | None = None  # of the files in the folder, once they have been read
+        self.compression_level = _whole("compression_level", compression_level, 0, 9)
+        self._metrics: dict[int, tuple[Any, float | None]] = {}  # of files that have been read: which they were, metric
         self._abandoned: set[int] = set()  # later than the step that was restored: the next save removes them
         self._saved: int | None = None  # the last step that this object saved
         self._pool: ThreadPoolExecutor | None = None
@@ -131,22 +134,26 @@ class Checkpoint:
 
         Raises:
             ValueError: the folder holds this or a later step of a run that this one has not gone on from.
-            TypeError: something cannot be stored.
+            TypeError: something cannot be stored, or is not of its type.
             OSError: the file cannot be written; earlier ones stay.
         """
         step = _whole("step", step, 0)
         if self.best is not None and metric is None and (force or step % self.every == 0):
             raise ValueError(f"Checkpoint.save: best={self.best!r} needs a metric; give save(step, metric=...)")
+        if self._pending is not None and self._pending.done():
+            self.wait()  # also where nothing is saved: what went wrong is not kept for the next multiple
         if step % self.every and not force:
             return None
         self.wait()
-        later = [s for s in self.steps if s >= step and s not in self._abandoned and s != self._saved]
-        if later or (self._saved or 0) > step:
+        again = {self._saved} & {step}
+        if later := [s for s in self.steps if s >= step and s not in self._abandoned | again]:
             raise ValueError(
-                f"Checkpoint.save: given step {step}, but {self.folder} holds step {max([*later, self._saved or 0])}; "
+                f"Checkpoint.save: given step {step}, but {self.folder} holds step {later[-1]}; "
                 "restore() goes on from there, and a new run needs a folder of its own"
             )
-        state = self._snapshot(step, None if metric is None else float(metric), literals or {})
+        if not isinstance(literals, Mapping | None):
+            raise TypeError(f"Checkpoint.save: given literals {literals!r}, needed a dict of values by name")
+        state = self._snapshot(step, _number(metric), dict(literals or {}))
         path = self.folder / f"step-{step:010d}{SUFFIX}"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.background:
@@ -181,9 +188,11 @@ class Checkpoint:
     @property
     def steps(self) -> list[int]:
         """The steps of the files in the folder, ascending, whole or not."""
-        if not self.folder.is_dir():
+        try:
+            names = [entry.name for entry in self.folder.iterdir()]
+        except FileNotFoundError:
             return []
-        return sorted(int(match[1]) for entry in self.folder.iterdir() if (match := NAME.fullmatch(entry.name)))
+        return sorted(int(match[1]) for name in names if (match := NAME.fullmatch(name)))
 
     def restore(self, step: int | Literal["best"] | None = None, *, strict: bool = True) -> Restored | None:
         """Put all objects, and the global sources of random numbers, into the state of a file: all or nothing.
@@ -201,36 +210,41 @@ class Checkpoint:
         Raises:
             FileNotFoundError: there is no file of that step.
             ArchiveError: (a ValueError) there are files, but none is whole, or the one asked for is not.
-            ValueError: under `strict`, the state does not fit the objects.
+            ValueError: under `strict`, the state does not fit the objects; or "best" without `best`.
+            TypeError: the step is something else.
         """
         self.wait()
         found = self.steps
-        if step == "best":
-            chosen = self._best_of(self._read_metrics())
-            if chosen is None:
-                raise FileNotFoundError(f"Checkpoint.restore: no file in {self.folder} has a metric")
-            candidates = [chosen]
-        elif step is None:
+        if step is None:
             candidates = found[::-1]
-        elif step in found:
+        elif step == "best":
+            candidates = [self._best()]
+        elif (step := _whole("step", step, 0)) in found:
             candidates = [step]
         else:
             raise FileNotFoundError(f"Checkpoint.restore: {self.folder} has no step {step}; it has {found or 'none'}")
+        before = {name: _state_of(obj) for name, obj in self._everything().items()} if candidates else {}
+        held = sum(array.nbytes for state in before.values() for array in state.arrays.values())
         skipped: list[str] = []
         for at in candidates:
             path = self._path(at)
-            try:
-                state = load(path)
+            try:  # what the objects hold already is no bomb, however small it was packed
+                state = load(path, max_bytes=max(UNASKED + held, RATIO * path.stat().st_size))
                 if state.kind != KIND:
                     raise ArchiveError(f"{path}: given a state of {state.kind!r}, needed {KIND!r}")
                 parts, literals = _parts(state)
             except ArchiveError as error:
                 skipped.append(str(error))
                 continue
-            skipped += self._put_back(parts, strict)
+            except FileNotFoundError:  # another process has removed it since
+                skipped.append(f"{path}: gone")
+                continue
+            skipped += self._put_back(parts, before, strict)
             self._abandoned = {s for s in found if s > at}
             self._saved = at
             return Restored(at, literals, _metric(state), path, skipped)
+        if step is None and self.steps != found:
+            return self.restore(strict=strict)
         if skipped:
             raise ArchiveError(f"{self.folder}: none of its files is whole: {'; '.join(skipped)}")
         return None
@@ -240,77 +254,73 @@ class Checkpoint:
     def _everything(self) -> dict[str, Any]:
         return {**self.objects, GLOBAL: GlobalRandomness()}
 
-    def _snapshot(self, step: int, metric: float | None, literals: Mapping[str, Any]) -> State:
+    def _snapshot(self, step: int, metric: float | None, literals: dict[str, Any]) -> State:
         arrays: dict[str, np.ndarray] = {}
         objects: dict[str, Any] = {}
         for name, obj in self._everything().items():
             part = _state_of(obj)
             arrays |= {f"{name}.{key}": array for key, array in part.arrays.items()}
             objects[name] = {"kind": part.kind, "literals": part.literals}
-        kept = {"step": step, "metric": encode(metric), "literals": encode(dict(literals)), "objects": objects}
+        kept = {"step": step, "metric": encode(metric), "literals": encode(literals), "objects": objects}
         return State(KIND, arrays, kept)
 
     def _write(self, state: State, path: Path, step: int) -> Path:
-        metrics = self._read_metrics() if self.best else None
+        for old in self._abandoned:  # first of all: a run that is killed now must not go on from one of these
+            self._path(old).unlink(missing_ok=True)
+        self._abandoned.clear()
         remove_leftovers(self.folder, ".step-")
         save(state, path, compression_level=self.compression_level)
         self._saved = step
-        if metrics is not None:
-            metrics[step] = _metric(state)
-        for old in self._superfluous(metrics):
+        for old in self._superfluous():
             self._path(old).unlink(missing_ok=True)
-            if metrics is not None:
-                metrics.pop(old, None)
-        self._abandoned.clear()
         return path
 
-    def _superfluous(self, metrics: Mapping[int, float | None] | None) -> list[int]:
-        """Steps whose files go: abandoned ones, and all but the newest and the best."""
-        abandoned = {s for s in self._abandoned if s != self._saved}
-        steps = [s for s in self.steps if s not in abandoned]
+    def _superfluous(self) -> set[int]:
+        """Steps whose files go: all but the newest and the best."""
+        steps = self.steps
         kept = set(steps if self.keep is None else steps[-self.keep :])
-        if metrics is not None and (best := self._best_of({s: metrics.get(s) for s in steps})) is not None:
-            kept.add(best)
-        return sorted(abandoned | set(steps) - kept)
+        if self.best is not None and kept < set(steps):
+            kept |= set(self._by_metric()[-1:])
+        return set(steps) - kept
 
-    def _best_of(self, metrics: Mapping[int, float | None]) -> int | None:
-        """The step of the best metric, the newest of equals."""
-        known = [
-            (m if self.best != "min" else -m, s) for s, m in metrics.items() if m is not None and not math.isnan(m)
-        ]
-        return max(known)[1] if known else None
+    def _best(self) -> int:
+        """The step of the best metric."""
+        if self.best is None:
+            raise ValueError('Checkpoint.restore: "best" of what? Give Checkpoint(..., best="min") or "max"')
+        if not (found := self._by_metric()):
+            raise FileNotFoundError(f"Checkpoint.restore: no file in {self.folder} has a metric")
+        return found[-1]
 
-    def _read_metrics(self) -> dict[int, float | None]:
-        """The metrics of the files in the folder; None for one that has none or is not whole."""
-        if self._metrics is None:
-            self._metrics = {}
-            for step in self.steps:
-                try:
-                    self._metrics[step] = _metric(validate(self._path(step), max_bytes=1 << 62))
-                except ArchiveError:
-                    self._metrics[step] = None
-        return self._metrics
+    def _by_metric(self) -> list[int]:
+        """The steps of the files that have a metric, the best last, of equal ones the newest."""
+        known, self._metrics = self._metrics, {}
+        for step in self.steps:
+            path = self._path(step)
+            with contextlib.suppress(FileNotFoundError):  # another process removes and writes files, too
+                at = path.stat()
+                file = at.st_ino, at.st_size, at.st_mtime_ns
+                old, metric = known.get(step, (None, None))
+                self._metrics[step] = file, metric if file == old else _read_metric(path)
+        sign = -1 if self.best == "min" else 1
+        order = [(sign * m, step) for step, (_, m) in self._metrics.items() if m is not None and not math.isnan(m)]
+        return [step for _, step in sorted(order)]
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:010d}{SUFFIX}"
 
-    def _put_back(self, parts: Mapping[str, State], strict: bool) -> list[str]:
+    def _put_back(self, parts: Mapping[str, State], before: Mapping[str, State], strict: bool) -> list[str]:
         """Restore every object; if one refuses, all are put back as they were. Returns what was skipped."""
         everything = self._everything()
         problems = [f"missing the object {name!r}" for name in everything if name not in parts]
         problems += [f"unexpected object {name!r}" for name in parts if name not in everything]
         if strict and problems:
             raise StateMismatch("Checkpoint", problems)
-        before: dict[str, State] = {}
-        try:
+        with contextlib.ExitStack() as undo:  # the last one first: a schedule sets its optimizer's rate
             for name, obj in everything.items():
                 if name in parts:
-                    before[name] = _state_of(obj)
+                    undo.callback(_restore, obj, before[name], True)
                     problems += [f"{name}: {line}" for line in _restore(obj, parts[name], strict) or ()]
-        except BaseException:
-            for name, state in before.items():
-                _restore(everything[name], state, True)
-            raise
+            undo.pop_all()
         return problems
 
 
@@ -366,11 +376,29 @@ def _metric(saved: Any) -> float | None:
     return float(value) if isinstance(value, int | float) else None
 
 
-def _whole(name: str, given: Any, low: int) -> int:
+def _read_metric(path: Path) -> float | None:
+    """The metric in a file; None if it has none or is not whole."""
+    try:
+        return _metric(validate(path, max_bytes=1 << 62))
+    except ArchiveError:
+        return None
+
+
+def _number(metric: Any) -> float | None:
+    try:
+        if isinstance(metric, str | bytes):
+            raise TypeError("it is text")
+        return None if metric is None else float(metric)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"Checkpoint.save: given the metric {metric!r}, needed a number: {error}") from error
+
+
+def _whole(name: str, given: Any, low: int, high: float = math.inf) -> int:
+    needed = f"an integer >= {low}" if high == math.inf else f"{low} to {high}"
     try:
         value = operator.index(given)
     except TypeError:
-        raise TypeError(f"Checkpoint: {name}: given {given!r}, needed an integer >= {low}") from None
-    if value < low:
-        raise ValueError(f"Checkpoint: {name}: given {given!r}, needed an integer >= {low}")
+        raise TypeError(f"Checkpoint: {name}: given {given!r}, needed {needed}") from None
+    if not low <= value <= high:
+        raise ValueError(f"Checkpoint: {name}: given {given!r}, needed {needed}")
     return value
