@@ -92,6 +92,8 @@ def test_one_set_or_several(labels, shape):
         ([[[0]], [[1]]], ValueError, r"\[2\] axes"),
         (np.zeros((2, 2, 2)), ValueError, r"shape \(2, 2, 2\)"),
         (np.array(1), ValueError, r"shape \(\)"),
+        (1, ValueError, r"shape \(\)"),
+        (None, ValueError, r"shape \(\)"),
         (["a"], TypeError, "numbers"),
     ],
 )
@@ -138,7 +140,7 @@ def test_label_encoder_refuses():
     for labels in ([], [np.nan]):
         with pytest.raises(ValueError, match="given"):
             encoder.fit(labels)
-    for labels in ([None], ["a", 1], [1j]):
+    for labels in ([None], ["a", 1], ["a", np.int64(1)], ["a", np.float64("nan")], [["a", 1]], ["a", b"b"], [1j]):
         with pytest.raises(TypeError, match="all text or all numbers"):
             encoder.fit(labels)
     for state in [

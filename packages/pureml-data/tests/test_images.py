@@ -76,6 +76,7 @@ def test_grey_images_in_a_batch_are_not_taken_for_channels(name):
     for channels, shape in [(True, (6, 5)), (False, (5,)), (None, (2, 2, 2, 6, 5)), (None, (5,))]:
         with pytest.raises(ValueError, match="needed"):
             MAKE[name](channels=channels)(np.ones(shape))
+    np.testing.assert_array_equal(MAKE[name](seed=2, channels=np.False_)(grey), y)
     assert MAKE[name](channels=True)(np.ones((2, 2, 2, 6, 5))).shape[:3] == (2, 2, 2)
 
 
@@ -196,7 +197,7 @@ def test_cutout_blots_out_a_rectangle():
     np.testing.assert_array_equal(cut[:, 0].sum(axis=(1, 2)), sizes[0] * sizes[1])
     assert cut.any(axis=0).all()
     assert 50 < (Cutout(3, p=0.25, seed=0)(np.ones((300, 1, 6, 5))) == 0).any(axis=(1, 2, 3)).sum() < 105
-    with pytest.raises(ValueError, match=r"fill of 0\.5 for images of uint8"):
+    with pytest.raises(ValueError, match=r"Cutout: fill: given the value 0\.5 for uint8"):
         Cutout(1, fill=0.5)(np.ones((2, 2), np.uint8))
 
 
@@ -251,12 +252,32 @@ def test_mixup():
         (lambda: RandomRotation("a"), TypeError, "degrees must be a number, given 'a'"),
         (lambda: GaussianNoise(-1), ValueError, "std must be a finite number from 0"),
         (lambda: GaussianNoise(1, clip=(1, 0)), ValueError, "clip must be"),
+        (lambda: GaussianNoise(1, clip=1), ValueError, "clip must be a pair, given 1"),
+        (lambda: GaussianNoise(1, clip=(0, 1, 2)), ValueError, "clip must be a pair"),
+        (lambda: RandomCrop((1, 2, 3)), ValueError, r"size must be a pair, given \(1, 2, 3\)"),
+        (lambda: RandomRotation((1, 2, 3)), ValueError, "degrees must be a pair"),
+        (lambda: RandomRotation([1, -1]), ValueError, r"degrees must be \(low, high\)"),
+        (lambda: Normalize("0.5", 1), TypeError, "mean must be numbers"),
+        (lambda: Normalize(0, [True]), TypeError, "std must be numbers, given bool"),
+        (lambda: Normalize(0, 1j), TypeError, "std must be numbers, given complex"),
         (lambda: RandomShift(1, seed=-1), ValueError, "seed"),
     ],
 )
 def test_settings_that_are_refused(make, error, says):
     with pytest.raises(error, match=says):
         make()
+
+
+@pytest.mark.parametrize("make", [RandomCrop, RandomShift, Cutout, RandomRotation])
+@pytest.mark.parametrize(
+    ("dtype", "fill"), [("u1", 256), ("u1", -1), ("i4", 1e30), ("u1", np.float32(300)), ("f2", 1e6)], ids=str
+)
+def test_a_fill_that_the_images_cannot_hold(make, dtype, fill):
+    if make is RandomRotation and dtype != "f2":
+        return
+    size = {} if make is not RandomCrop else {"padding": 1}
+    with pytest.raises(ValueError, match=f"given the value .* for {np.dtype(dtype)}, which has no such value"):
+        make(1, fill=fill, **size)(np.ones((2, 2), dtype))
 
 
 @pytest.mark.parametrize("settings", [{}, {"prefetch": 2}])

@@ -100,14 +100,28 @@ def test_refit_forgets_and_partial_fit_is_all_or_nothing(make):
             call(IMAGES)
     with pytest.raises(TypeError, match=r"\.detach\(\)"):
         scale(Tensor(IMAGES, requires_grad=True))
-    for axis in [1, (0, -1), (0, 0), ()]:
-        with pytest.raises(ValueError, match="axis must be None or different integers"):
+    for axis, error, says in [
+        (1, ValueError, "axis must be None or different integers"),
+        ((0, 0), ValueError, "axis must be None or different integers"),
+        ((), ValueError, "axis must be None or different integers"),
+        ((0, -1), ValueError, "axis must be at least 0"),
+        (0.0, TypeError, "axis must be an integer, given 0.0"),
+        ("0", TypeError, "axis must be an integer, given '0'"),
+    ]:
+        with pytest.raises(error, match=says):
             make(axis=axis)
+    np.testing.assert_array_equal(make(axis=np.int64(0)).fit(IMAGES)(IMAGES), make().fit(IMAGES)(IMAGES))
+    one = make().fit(IMAGES[..., :1])  # one feature is not any number of them
+    with pytest.raises(ValueError, match=r"given shape \(6, 3, 4, 5\), fitted for samples that fit \(3, 4, 1\)"):
+        one(IMAGES)
 
 
 def test_minmax_settings():
     with pytest.raises(ValueError, match="must rise"):
         MinMax((1, 1))
+    for wrong in [(1, 2, 3), 5]:
+        with pytest.raises(ValueError, match="range must be a pair"):
+            MinMax(wrong)
     with pytest.raises(TypeError, match="must be a number, given 'a'"):
         MinMax(("a", 1))
     with pytest.raises(RuntimeError, match="not fitted"):

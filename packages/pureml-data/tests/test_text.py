@@ -54,7 +54,7 @@ def plainly(text, rounds):
     return merges, [number for word in words for number in word]
 
 
-@given(text=st.text("aab c", max_size=60), rounds=st.integers(0, 12))
+@given(text=st.text("aaabc ", max_size=200), rounds=st.integers(0, 12))
 def test_merges_are_those_of_the_algorithm(text, rounds):
     tokenizer = BytePairTokenizer().fit(text, vocabulary=256 + rounds)
     merges, numbers = plainly(text, rounds)
@@ -91,6 +91,12 @@ def test_state(used, make):
     ]:
         with pytest.raises(ValueError, match="nothing was changed"):
             fresh.restore(wrong)
+    if make is BytePairTokenizer:  # each merge doubles the last one: 2^40 bytes
+        doubled = np.array([(97, 97), *[(256 + i, 256 + i) for i in range(39)]])
+        with pytest.raises(ValueError, match="at most 257 bytes"):
+            fresh.restore(State(kind, {name: doubled}))
+        longest = make().fit(("\U00020000" * 64 + "; ") * 3 + ("\ud800" * 64 + " ") * 3, 900)
+        make().restore(longest.state())
     np.testing.assert_array_equal(fresh.encode(text), used.encode(text))
     fresh.restore(make().state())
     assert len(fresh) == (0 if make is CharTokenizer else 256)
@@ -109,8 +115,10 @@ def test_what_is_not_text_or_not_a_token():
         ]:
             with pytest.raises(ValueError, match=says):
                 each.decode(numbers)
-        with pytest.raises(TypeError, match="needed text, given 3"):
-            each.fit([3], *([300] if each is KEPT else []))
+        for text in (3, b"ab", [b"ab"], None):
+            for call, settings in ((each.fit, [300] if each is KEPT else []), (each.encode, [])):
+                with pytest.raises(TypeError, match=f"{type(each).__name__}: needed (text, given|a text or several)"):
+                    call(text, *settings)
     assert CharTokenizer().encode("").size == 0 and CharTokenizer().decode([]) == ""
     with pytest.raises(ValueError, match="vocabulary must be at least 256"):
         BytePairTokenizer().fit("a", vocabulary=255)
@@ -147,7 +155,15 @@ def test_padding_of_lists_and_tensors():
         ([np.ones((1, 2)), np.ones((1, 3))], {}, r"\[\(1, 2\), \(1, 3\)\], needed \(T, \.\.\.\)"),
         ([1, 2], {}, "needed"),
         ([[1]], {"side": "middle"}, "'middle'"),
-        ([[1, 2], [1]], {"value": 0.5}, "value 0.5 for sequences of int64"),
+        ([np.ones((2, 2)), np.ones((0, 3))], {}, r"\[\(0, 3\), \(2, 2\)\], needed"),
+        ([[1, 2], [1]], {"value": 0.5}, "value 0.5 for int64"),
+        ([[1, 2], [1]], {"value": np.nan}, "value nan for int64"),
+        ([[1.5, 2], [1]], {"value": None}, "value None for float64"),
+        ([[1, 2], [1]], {"value": "x"}, "value 'x' for int64"),
+        ([np.ones(2, np.uint8), np.ones(1, np.uint8)], {"value": 256}, "value 256 for uint8"),
+        ([np.ones(2, np.uint8), np.ones(1, np.uint8)], {"value": np.int64(-1)}, "value -1 for uint8"),
+        ([np.ones(2, np.int32), np.ones(1, np.int32)], {"value": 1e30}, r"value 1e\+30 for int32"),
+        ([np.ones(2, np.float16), np.ones(1, np.float16)], {"value": 1e6}, "value 1000000.0 for float16"),
     ]:
         with pytest.raises(ValueError, match=says):
             pad_sequences(sequences, **settings)

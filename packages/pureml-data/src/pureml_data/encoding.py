@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Iterable
 from typing import Any, Self
 
 import numpy as np
@@ -58,7 +59,7 @@ def multi_hot(dims: int, labels: Any, *, dtype: Any = np.float64) -> Any:
            [0., 0., 0., 1.],
            [0., 0., 0., 0.]])
     """
-    if isinstance(labels, Tensor | np.ndarray):
+    if isinstance(labels, Tensor | np.ndarray) or not isinstance(labels, Iterable):
         array = _array(labels)
         if array.ndim not in (1, 2):
             raise ValueError(f"multi_hot: given labels of shape {array.shape}, needed (K,), (B, K), or B sets")
@@ -198,9 +199,10 @@ def _classes(where: str, dims: int, labels: np.ndarray) -> np.ndarray:
 def _labels(labels: Any) -> np.ndarray:
     """Labels as an array of text or of real numbers."""
     array = _array(labels)
+    if array.dtype.kind == "U" and isinstance(labels, list | tuple):  # of text and numbers NumPy makes text
+        array = np.array(labels, dtype=object)
     if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):
         array = array.astype(str)
-    kinds = {type(label) for label in labels} if isinstance(labels, list | tuple) else set()
-    if array.dtype.kind not in "biufU" or (array.dtype.kind == "U" and any(k in kinds for k in (int, float, bool))):
+    if array.dtype.kind not in "biufU":
         raise TypeError(f"LabelEncoder: labels must be all text or all numbers, given {labels!r:.100}")
     return array

@@ -14,6 +14,7 @@ from pureml_core import State, Tensor
 from pureml_core.state import StateMismatch
 
 from .checks import whole
+from .filling import filling
 from .transforms.base import Transform, another_kind, array_of, kind_of
 
 
@@ -53,7 +54,7 @@ class CharTokenizer(Transform):
         Raises:
             ValueError: a character is not known.
         """
-        points = _code_points(text)
+        points = _code_points(_text("CharTokenizer", text))
         numbers = np.searchsorted(self._points, points)
         known = np.isin(points, self._points)
         if not known.all():
@@ -138,25 +139,26 @@ class BytePairTokenizer(Transform):
                 pairs[pair] += times[i]
                 where[pair].add(i)
         merges: list[tuple[int, int]] = []
-        heap = [(-n, pair) for pair, n in pairs.items()]  # entries whose number has changed since are out of date
+        heap = [(-n, pair) for pair, n in pairs.items()]  # each pair once; since then its number can only have sunk
         heapify(heap)
         while heap and len(merges) < vocabulary - 256:
             n, best = heappop(heap)
             if -n != pairs[best]:
+                heappush(heap, (-pairs[best], best))
                 continue
             if -n < 2:
                 break
-            changed = set()
+            new, made = 256 + len(merges), set()
             for i in where.pop(best):
                 for pair in pairwise(words[i]):
                     pairs[pair] -= times[i]
-                    changed.add(pair)
-                words[i] = _merged(words[i], best, 256 + len(merges))
+                words[i] = _merged(words[i], best, new)
                 for pair in pairwise(words[i]):
                     pairs[pair] += times[i]
-                    where[pair].add(i)
-                    changed.add(pair)
-            for pair in changed:
+                    if new in pair:
+                        where[pair].add(i)
+                        made.add(pair)
+            for pair in made:
                 heappush(heap, (-pairs[pair], pair))
             merges.append(best)
         self._take(merges)
@@ -170,7 +172,7 @@ class BytePairTokenizer(Transform):
         """The numbers of a text: int64, (T,), T at most its bytes."""
         known: dict[str, list[int]] = {}  # a text has few different words
         numbers: list[int] = []
-        for word in _words(text):
+        for word in _words(_text("BytePairTokenizer", text)):
             if word not in known:
                 known[word] = self._encoded(word)
             numbers += known[word]
@@ -226,6 +228,11 @@ class BytePairTokenizer(Transform):
         pairs = [(int(a), int(b)) for a, b in merges]
         if len(set(pairs)) < len(pairs):
             raise StateMismatch("BytePairTokenizer", ["needed 'merges' that are different"])
+        lengths = [1] * 256
+        for a, b in pairs:
+            lengths.append(lengths[a] + lengths[b])
+            if lengths[-1] > _LONGEST:
+                raise StateMismatch("BytePairTokenizer", [f"needed 'merges' of at most {_LONGEST} bytes, as words are"])
         self._take(pairs)
         return []
 
@@ -250,7 +257,7 @@ def pad_sequences(
 
     Raises:
         ValueError: a sequence is longer than `length`, or their shapes differ otherwise; `side` is another word, or
-            `value` does not fit into the sequences' dtype.
+            there is padding and `value` does not fit into the sequences' dtype.
 
     >>> batch, mask = pad_sequences([[3, 1], [2], [5, 6, 7]])
     >>> batch
@@ -264,7 +271,7 @@ def pad_sequences(
         raise ValueError(f"pad_sequences: side must be 'left' or 'right', given {side!r}")
     given = list(sequences)
     arrays = [array_of(sequence) for sequence in given]
-    filled = [a for a in arrays if a.size] or arrays  # an empty list has no dtype of its own
+    filled = [a for a in arrays if a.shape != (0,)] or arrays  # an empty list has no dtype or shape of its own
     if any(a.ndim == 0 for a in arrays) or len({a.shape[1:] for a in filled}) > 1:
         raise ValueError(
             f"pad_sequences: given shapes {sorted({a.shape for a in arrays})}, needed (T, ...), equal but for T"
@@ -277,9 +284,9 @@ def pad_sequences(
     mask = np.arange(T) < lengths[:, None]
     mask = mask if side == "right" else mask[:, ::-1]
     joined = np.concatenate(filled) if filled else np.zeros(0)
-    batch = np.full((*mask.shape, *joined.shape[1:]), value, joined.dtype)
-    if batch.size and batch.dtype.kind in "biu" and batch.dtype.type(value) != value:
-        raise ValueError(f"pad_sequences: given the value {value} for sequences of {batch.dtype}")
+    batch = np.empty((*mask.shape, *joined.shape[1:]), joined.dtype)
+    if not mask.all():
+        batch[...] = filling("pad_sequences", value, batch.dtype)
     batch[mask] = joined
     return (Tensor(batch) if given and all(isinstance(s, Tensor) for s in given) else batch), np.ascontiguousarray(mask)
 
@@ -287,6 +294,7 @@ def pad_sequences(
 # Words with the space before them, runs of other signs, runs of white space; none longer than 64, so that the time to
 # encode a text is proportional to its length.
 _WORD = re.compile(r" ?\w{1,64}| ?[^\w\s]{1,64}|\s{1,64}")
+_LONGEST = 1 + 64 * 4  # bytes of a word
 
 
 def _words(text: str) -> list[str]:
@@ -312,16 +320,19 @@ def _bytes(text: str) -> bytes:
 
 
 def _code_points(text: str) -> np.ndarray:
-    if not isinstance(text, str):
-        raise TypeError(f"needed text, given {text!r:.100}")
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4")).astype(np.uint32)
 
 
 def _texts(where: str, texts: str | Iterable[str]) -> Sequence[str]:
-    several = [texts] if isinstance(texts, str) else list(texts)
-    if wrong := [text for text in several if not isinstance(text, str)]:
-        raise TypeError(f"{where}: needed text, given {wrong[0]!r:.100}")
-    return several
+    if not isinstance(texts, Iterable):
+        raise TypeError(f"{where}: needed a text or several, given {texts!r}")
+    return [texts] if isinstance(texts, str) else [_text(where, text) for text in texts]
+
+
+def _text(where: str, text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{where}: needed text, given {text!r:.100}")
+    return text
 
 
 def _numbers(where: str, numbers: Any, count: int) -> np.ndarray:

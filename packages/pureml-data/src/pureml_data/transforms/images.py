@@ -12,6 +12,7 @@ import numpy as np
 from pureml_core import generator
 
 from ..checks import whole
+from ..filling import filling
 from .base import Transform, array_of, like, number
 
 Seed = int | np.random.Generator | None
@@ -32,9 +33,9 @@ class ImageTransform(Transform):
     floating: ClassVar[bool] = False  # whether it computes new values, for which integers are too coarse
 
     def __init__(self, *, channels: bool | None = None, seed: Seed = None) -> None:
-        if channels is not None and not isinstance(channels, bool):
+        if channels is not None and not isinstance(channels, bool | np.bool_):
             raise TypeError(f"{type(self).__name__}: channels must be True, False or None, given {channels!r}")
-        self.channels = channels
+        self.channels = None if channels is None else bool(channels)
         self.rng = generator(seed)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
@@ -162,7 +163,7 @@ class RandomRotation(ImageTransform):
     ) -> None:
         super().__init__(channels=channels, seed=seed)
         name = "RandomRotation: degrees"
-        low, high = degrees if isinstance(degrees, tuple) else (-number(name, degrees), degrees)
+        low, high = _two(name, degrees) if isinstance(degrees, tuple | list) else (-number(name, degrees), degrees)
         self.degrees = number(name, low), number(name, high)
         if self.degrees[0] > self.degrees[1]:
             raise ValueError(f"RandomRotation: degrees must be (low, high) or a number >= 0, given {degrees!r}")
@@ -175,7 +176,7 @@ class RandomRotation(ImageTransform):
         cos, sin = np.cos(angle), np.sin(angle)
         rows = right * sin + down * cos + (h - 1) / 2  # where each new pixel comes from, (B, H, W)
         columns = right * cos - down * sin + (w - 1) / 2
-        return bilinear(x, rows, columns, self.fill)
+        return bilinear(x, rows, columns, filling("RandomRotation: fill", self.fill, x.dtype))
 
 
 class GaussianNoise(ImageTransform):
@@ -201,7 +202,7 @@ class GaussianNoise(ImageTransform):
         self.std = number("GaussianNoise: std", std, 0)
         self.clip = None
         if clip is not None:
-            low, high = (number("GaussianNoise: clip", limit) for limit in clip)
+            low, high = (number("GaussianNoise: clip", limit) for limit in _two("GaussianNoise: clip", clip))
             if low > high:
                 raise ValueError(f"GaussianNoise: clip must be (low, high), given {clip!r}")
             self.clip = low, high
@@ -248,7 +249,7 @@ class Cutout(ImageTransform):
             start = self.rng.integers(max(length, 1), size=(len(x), 1)) - size // 2
             inside.append((start <= np.arange(length)) & (np.arange(length) < start + size))
         cut = inside[0][:, None, :, None] & inside[1][:, None, None, :] & chosen[:, None, None, None]
-        return np.where(cut, _as(x.dtype, self.fill), x)
+        return np.where(cut, filling("Cutout: fill", self.fill, x.dtype), x)
 
 
 class Normalize(Transform):
@@ -267,7 +268,11 @@ class Normalize(Transform):
     """
 
     def __init__(self, mean: Any, std: Any) -> None:
-        self.mean, self.std = (np.asarray(array_of(value), dtype=np.float64) for value in (mean, std))
+        given = {"mean": array_of(mean), "std": array_of(std)}
+        for name, value in given.items():
+            if value.size and value.dtype.kind not in "iuf":
+                raise TypeError(f"Normalize: {name} must be numbers, given {value.dtype}")
+        self.mean, self.std = (value.astype(np.float64) for value in given.values())
         for name, value in [("mean", self.mean), ("std", self.std)]:
             wrong = value.ndim > 1 or value.size == 0 or not np.isfinite(value).all()
             if wrong or (name == "std" and (value <= 0).any()):
@@ -326,7 +331,7 @@ def _random_windows(
     (above, left), (height, width) = padding, size
     if height > h + 2 * above or width > w + 2 * left:
         raise ValueError(f"given images of {h} × {w} with a padding of {padding}, needed at least {height} × {width}")
-    padded = np.full((b, c, h + 2 * above, w + 2 * left), _as(x.dtype, fill))
+    padded = np.full((b, c, h + 2 * above, w + 2 * left), filling("fill", fill, x.dtype))
     padded[:, :, above : above + h, left : left + w] = x
     rows = rng.integers(h + 2 * above - height + 1, size=b)
     columns = rng.integers(w + 2 * left - width + 1, size=b)
@@ -334,13 +339,12 @@ def _random_windows(
     return windows[np.arange(b), :, rows, columns]
 
 
-def _as(dtype: np.dtype[Any], fill: float) -> Any:
-    value = dtype.type(fill)
-    if dtype.kind != "f" and value != fill:
-        raise ValueError(f"given a fill of {fill:g} for images of {dtype}")
-    return value
-
-
 def _pair(name: str, value: Any, low: int) -> tuple[int, int]:
-    first, second = value if isinstance(value, tuple | list) else (value, value)
+    first, second = _two(name, value) if isinstance(value, tuple | list) else (value, value)
     return whole(name, first, low), whole(name, second, low)
+
+
+def _two(name: str, value: Any) -> tuple[Any, Any]:
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{name} must be a pair, given {value!r}")
+    return value[0], value[1]

@@ -8,6 +8,7 @@ import numpy as np
 from pureml_core import State, default_dtype
 from pureml_core.state import StateMismatch, decode, encode
 
+from ..checks import whole
 from .base import Transform, another_kind, array_of, kind_of, like, number
 
 
@@ -31,14 +32,12 @@ class Scaler(Transform):
     statistics: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, axis: int | tuple[int, ...] | None = 0) -> None:
-        axes = (axis,) if isinstance(axis, int) else axis
-        if axes is not None:
-            axes = tuple(axes)
-            if not all(isinstance(a, int) and a >= 0 for a in axes) or 0 not in axes or len(set(axes)) < len(axes):
-                raise ValueError(
-                    f"{type(self).__name__}: axis must be None or different integers from 0, with 0, the samples, "
-                    f"among them; given {axis!r}"
-                )
+        where, axes = f"{type(self).__name__}: axis", None
+        if axis is not None:
+            axes = tuple(whole(where, a, 0) for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+            if 0 not in axes or len(set(axes)) < len(axes):
+                raise ValueError(f"{where} must be None or different integers, with 0, the samples, among them; given "
+                                 f"{axis!r}")  # fmt: skip
         self.axis = axes
         self.count = 0
         self._learned: dict[str, np.ndarray] = {}
@@ -116,10 +115,10 @@ class Scaler(Transform):
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{type(self).__name__}: needs real numbers, given dtype {array.dtype}")
         shape = _shape(self._learned)
-        fits = len(shape) <= array.ndim and all(
-            s in (1, a) for s, a in zip(reversed(shape), reversed(array.shape), strict=False)
-        )
-        if not fits:
+        inside = array.shape[max(array.ndim - len(shape), 0) :]
+        if len(inside) < len(shape) or any(
+            s != a and i not in (self.axis or ()) for i, (s, a) in enumerate(zip(shape, inside, strict=True), 1)
+        ):
             raise ValueError(f"{type(self).__name__}: given shape {array.shape}, fitted for samples that fit {shape}")
         work = np.result_type(array, np.float32) if array.dtype.kind == "f" else np.dtype(np.float64)
         return array.astype(work, copy=False), [np.asarray(a, work) for a in self.affine()]
@@ -240,6 +239,8 @@ class MinMax(Scaler):
 
     def __init__(self, range: tuple[float, float] = (0.0, 1.0), *, axis: int | tuple[int, ...] | None = 0) -> None:
         super().__init__(axis)
+        if not isinstance(range, tuple | list) or len(range) != 2:
+            raise ValueError(f"MinMax: range must be a pair, given {range!r}")
         a, b = range
         self.range = number("MinMax: range[0]", a), number("MinMax: range[1]", b)
         if not self.range[0] < self.range[1]:
