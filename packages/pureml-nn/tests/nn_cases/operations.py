@@ -170,6 +170,7 @@ CASES += [
         ]
     ],
     case("conv_transpose2d", n(2, 1, 2, 2), n(1, 2, 2, 2), None, padding=((1, 1), (0, 0))),
+    *[case("first_max", n(*x)) for x in [(3,), (2, 3), (3, 3), (2, 1), (0, 2), (2, 2, 3)]],
     *[
         case(name, n(*x), axis=axis, size=k, stride=s, dilation=d)
         for name in ("max_along", "mean_along")

@@ -24,8 +24,20 @@ def _max_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) 
 
 
 def _first_max(x: Any) -> Any:
-    """The largest entry along the last axis; where there are several, its gradient goes to the first."""
     return np.take_along_axis(x, np.argmax(x, axis=-1)[..., None], axis=-1)[..., 0]
+
+
+@op(definition=_first_max)
+def first_max(x: Any, /) -> Any:
+    """The largest entry along the last axis; where there are several, the first gets the gradient."""
+    shape, at = np.shape(x), np.argmax(x, axis=-1)[..., None]
+
+    def vjp(g: Any) -> Any:  # dL/dx = g at the winner
+        dx = np.zeros(shape, g.dtype)
+        np.put_along_axis(dx, at, g[..., None], axis=-1)
+        return dx
+
+    return np.take_along_axis(x, at, axis=-1)[..., 0], vjp
 
 
 @op(definition=_max_along)
@@ -267,7 +279,7 @@ def _max_of_shares(x: Any, axis: int, m: int) -> Any:
     shares = _shares(n, m)
     longest = max(stop - start for start, stop in shares)
     index = np.array([[min(start + j, stop - 1) for j in range(longest)] for start, stop in shares])
-    y = _first_max(np.take(np.swapaxes(x, axis, -1), index, axis=-1))
+    y = first_max(np.take(np.swapaxes(x, axis, -1), index, axis=-1))
     return np.swapaxes(y, axis, -1)
 
 
@@ -386,7 +398,7 @@ class GlobalMaxPool1D(_GlobalPool):
     """
 
     axes = 1
-    over = _first_max
+    over = first_max
 
 
 class GlobalMaxPool2D(_GlobalPool):
@@ -398,7 +410,7 @@ class GlobalMaxPool2D(_GlobalPool):
     """
 
     axes = 2
-    over = _first_max
+    over = first_max
 
 
 class GlobalMeanPool1D(_GlobalPool):
