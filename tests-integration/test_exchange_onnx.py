@@ -3,7 +3,7 @@
 import numpy as np
 import pureml_nn as nn
 import pytest
-from pureml_core import no_grad
+from pureml_core import Parameter, no_grad, softmax
 from pureml_io import ExportError, save_onnx
 
 onnx = pytest.importorskip("onnx")
@@ -142,6 +142,12 @@ MODELS = {
         lambda: nn.Sequential(nn.AdaptiveMeanPool2D((2, 3)), nn.AdaptiveMaxPool2D(1)),
         (floats(2, 2, 4, 6),),
     ),
+    "uneven adaptive pools": (
+        lambda: nn.Sequential(nn.AdaptiveMaxPool2D((3, 4)), nn.AdaptiveMeanPool2D((2, 3))),
+        (floats(2, 2, 5, 6),),
+    ),
+    "largest of a signal": (nn.GlobalMaxPool1D, (X,)),
+    "largest of an image": (nn.GlobalMaxPool2D, (floats(2, 3, 4, 5),)),
     "norms": (lambda: nn.Sequential(nn.LayerNorm((6, 8)), nn.RMSNorm(8), nn.LayerNorm1d(8, bias=False)), (X,)),
     "SwiGLU": (lambda: nn.SwiGLU(8, 12, seed=0), (X,)),
     **{
@@ -193,9 +199,22 @@ ERRORS = {
         "'cumprod' cannot be .* no counterpart",
     ),
     "an index computed from values": (
-        lambda: nn.GlobalMaxPool1D().eval(),
+        lambda: lambda x: x[:, np.argmax(x.data[0], 0)],
         X,
         "'getitem' .* 'index' depends on the input",
+    ),
+    "an array computed from zeros": (
+        lambda: lambda x: x * (x.data + 1).mean(),
+        0 * X,
+        "'multiply' .* no operation was seen to compute",
+    ),
+    "a sum over no axis": (lambda: lambda x: np.sum(x, axis=()), X, r"'sum' cannot be exported: its axis is \(\)"),
+    "a softmax over two axes": (lambda: lambda x: softmax(x, axis=(1, 2)), X, "'softmax' .* its axis is"),
+    "an index that is true": (lambda: lambda x: x[True], X, "'getitem' .* the index True"),
+    "the same integers twice": (
+        lambda: lambda a, b: nn.Embedding(9, 2)(a) + nn.Embedding(9, 2)(b),
+        (np.array([[1, 2]]), np.array([[1, 2]])),
+        "'embedding' .* hold the same integers; give examples that differ",
     ),
     "NumPy's work on .data": (lambda: lambda x: x * x.data.mean(), X, "'multiply' .* no operation was seen to compute"),
     "a result without a history": (lambda: lambda x: x > 0, X, "output depends on the input, but no operation"),
@@ -243,3 +262,73 @@ def test_states_have_their_batch_elsewhere(tmp_path):
     found = runtime.InferenceSession(path).run(None, {"input_0": x, "input_1": h})
     for a, b in zip(found, flat(gru(x, h)), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+
+
+class Segments(nn.NN):
+    """Tokens and segments, the latter zeros if not given."""
+
+    def __init__(self):
+        self.tokens, self.segments = nn.Embedding(9, 4, seed=0), nn.Embedding(5, 4, seed=1)
+
+    def predict(self, tokens, segments=None):
+        return self.tokens(tokens) + self.segments(np.zeros_like(tokens) if segments is None else segments)
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("example", [0, 1])
+@pytest.mark.parametrize("batch_axes", [0, None])
+def test_equal_integers_in_the_example_are_told_from_constants(tmp_path, count, example, batch_axes):
+    model = Segments().eval()
+    tokens = np.full((2, 3), example)
+    path = save_onnx(model, tmp_path / "a.onnx", (tokens,) * count, batch_axes=batch_axes)
+    assert (tokens == example).all()
+    session = runtime.InferenceSession(path)
+    given = [integers(5, 2, 3, seed=i) for i in range(count)]
+    found = session.run(None, {i.name: x for i, x in zip(session.get_inputs(), given, strict=True)})
+    np.testing.assert_allclose(found[0], model(*given).data, rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "u4", "u8"])
+def test_integers_of_any_dtype_are_looked_up(tmp_path, dtype):
+    model = nn.Embedding(9, 4, seed=0).eval()
+    tokens = integers(9, 2, 3).astype(dtype)
+    session = runtime.InferenceSession(save_onnx(model, tmp_path / "a.onnx", tokens))
+    np.testing.assert_array_equal(session.run(None, {"input": tokens})[0], model(tokens).data)
+
+
+def test_names_never_clash(tmp_path):
+    class Model(nn.NN):
+        def __init__(self):
+            for i, name in enumerate(["input", "output", "mul_0", "add_1", "constant_0"]):
+                setattr(self, name, Parameter(np.full(8, i + 2.0)))
+
+        def predict(self, x):
+            return x * self.input + self.output * 3 + self.mul_0 * x + self.add_1 + self.constant_0 + 1
+
+    model = Model().eval()
+    for names in (None, ["mul_0"], ["constant_0"]):
+        session = runtime.InferenceSession(save_onnx(model, tmp_path / "a.onnx", X, input_names=names))
+        found = session.run(None, {session.get_inputs()[0].name: X})[0]
+        np.testing.assert_allclose(found, model(X).data, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"input_names": [""]}, "not empty"),
+        ({"output_names": [3]}, "not empty"),
+        ({"input_names": ["a"], "output_names": ["a"]}, "the name 'a' for an input and an output"),
+        ({"batch_axes": 7}, r"the batch axis 7 of an input of shape \(3, 6, 8\)"),
+        ({"batch_axes": [0, 0]}, "2 batch_axes for 1 inputs"),
+    ],
+)
+def test_settings_that_cannot_be(tmp_path, settings, message):
+    with pytest.raises(ValueError, match=message):
+        save_onnx(nn.ReLU().eval(), tmp_path / "a.onnx", X, **settings)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_batch_axes_may_be_numpys_and_a_size_may_be_none(tmp_path):
+    save_onnx(nn.ReLU().eval(), tmp_path / "a.onnx", X, batch_axes=np.int64(-3))
+    path = save_onnx(lambda x: x * 2, tmp_path / "a.onnx", np.float32(3), batch_axes=None)
+    assert runtime.InferenceSession(path).run(None, {"input": np.array(4, np.float32)})[0] == 8

@@ -16,13 +16,21 @@ OPSET, IR_VERSION = 20, 9
 class Graph:
     """Nodes and constants of the graph, and the names of the arrays that were seen."""
 
-    def __init__(self, onnx: Any, parameters: dict[int, str]) -> None:
+    def __init__(self, onnx: Any, parameters: dict[int, str], taken: set[str]) -> None:
         self.onnx = onnx
-        self.parameters = parameters
+        self.taken = set(taken)
+        self.parameters = {i: self.free(name) for i, name in parameters.items()}
         self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
         self.names: dict[int, str] = {}
         self.batch: tuple[str, int, int] | None = None  # an input, its axis and size, which may be another
+
+    def free(self, name: str) -> str:
+        """A name that nothing else has: this one, if it may be."""
+        while name in self.taken:
+            name += "_"
+        self.taken.add(name)
+        return name
 
     def input(self, name: str, x: np.ndarray, axis: int | None) -> Any:
         self.names[id(x)] = name
@@ -45,7 +53,7 @@ class Graph:
         return self.several(kind, *inputs, count=1, **attributes)[0]
 
     def several(self, kind: str, *inputs: str, count: int, **attributes: Any) -> list[str]:
-        names = [f"{kind.lower()}_{len(self.nodes)}" + f"_{i}" * (count > 1) for i in range(count)]
+        names = [self.free(f"{kind.lower()}_{len(self.nodes)}" + f"_{i}" * (count > 1)) for i in range(count)]
         self.nodes.append(self.onnx.helper.make_node(kind, list(inputs), names, name=names[0], **attributes))
         return names
 
@@ -53,7 +61,7 @@ class Graph:
         array = np.asarray(value, dtype)
         name = self.parameters.get(id(value)) if array is value else None
         if name is None:
-            name = f"constant_{len(self.constants)}"
+            name = self.free(f"constant_{len(self.constants)}")
         self.constants[name] = array
         return name
 
@@ -145,6 +153,12 @@ class Call:
     def cast(self, name: str, dtype: Any) -> str:
         return self.node("Cast", name, to=self.graph.type_of(dtype))
 
+    def axis(self) -> int:
+        axis = self.setting("axis")
+        if not isinstance(axis, int | np.integer):
+            raise self.error(f"its axis is {axis!r}, not one")
+        return int(axis)
+
     def setting(self, name: str) -> Any:
         """A setting, which must not depend on the input."""
         if self.a.settings is None or self.b.settings is None:
@@ -158,10 +172,10 @@ class Call:
 
     def looked_up(self) -> str | None:
         """The name of the input of integers that is among the settings."""
-        i = self.first.looked_up(self.a.settings)
-        if i is None or i != self.second.looked_up(self.b.settings):
-            return None
-        return self.graph.names[id(self.first.inputs[i])]
+        found = [i for i in self.first.looked_up(self.a.settings) if i in self.second.looked_up(self.b.settings)]
+        if len(found) > 1:
+            raise self.error(f"the inputs {found} hold the same integers; give examples that differ")
+        return self.graph.names[id(self.first.inputs[found[0]])] if found else None
 
     def shape(self, i: int = 0) -> list[int]:
         """The shape of a value, with -1 for a size that depends on the batch."""

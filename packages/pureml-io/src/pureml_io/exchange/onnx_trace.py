@@ -52,7 +52,7 @@ class Trace(Observer):
             bound = inspect.signature(op.body).bind(*inputs, *positional, **keyword)
             bound.apply_defaults()
             settings = {name: bound.arguments[name] for name in op.settings}
-        if not any(id(array_of(x)) in self.seen for x in inputs) and self.looked_up(settings) is None:
+        if not any(id(array_of(x)) in self.seen for x in inputs) and not self.looked_up(settings):
             return  # a constant
         values = value if isinstance(value, tuple) else (value,)
         if key(op) not in CONVERTERS and op.definition is not None and node is not None:
@@ -65,14 +65,14 @@ class Trace(Observer):
         self.records.append(record)
         self.seen |= {id(y): y for y in record.values}
 
-    def looked_up(self, settings: dict[str, Any] | None) -> int | None:
-        """Which input of integers is among the settings of an operation, by its values: `Embedding` copies them."""
-        for value in (settings or {}).values():
-            if isinstance(value, np.ndarray) and value.dtype.kind in "iu":
-                for i, x in enumerate(self.inputs):
-                    if x.dtype.kind in "iu" and np.array_equal(x, value):
-                        return i
-        return None
+    def looked_up(self, settings: dict[str, Any] | None) -> list[int]:
+        """Which inputs of integers are among the settings of an operation, by their values: `Embedding` copies them."""
+        arrays = [x for x in (settings or {}).values() if isinstance(x, np.ndarray) and x.dtype.kind in "iu"]
+        return [
+            i
+            for i, x in enumerate(self.inputs)
+            if x.dtype.kind in "iu" and any(np.array_equal(x, array) for array in arrays)
+        ]
 
 
 class _Same:

@@ -125,6 +125,8 @@ def _softplus(call: Call) -> str:
 def _reduction(kind: str) -> Converter:
     def convert(call: Call) -> str:
         axis, names = call.setting("axis"), [call.input(0)]
+        if axis == ():
+            raise call.error("its axis is (), which ONNX takes for all of them")
         if axis is not None:
             names.append(call.constant(np.atleast_1d(np.array(axis, np.int64))))
         return call.node(kind, *names, keepdims=int(call.setting("keepdims")))
@@ -138,12 +140,12 @@ CONVERTERS |= {f"pureml_core.{name}": _reduction(f"Reduce{kind}") for name, kind
 
 @converts("pureml_core.softmax")
 def _softmax(call: Call) -> str:
-    return call.node("Softmax", call.input(0), axis=int(call.setting("axis")))
+    return call.node("Softmax", call.input(0), axis=call.axis())
 
 
 @converts("pureml_core.log_softmax")
 def _log_softmax(call: Call) -> str:
-    return call.node("LogSoftmax", call.input(0), axis=int(call.setting("axis")))
+    return call.node("LogSoftmax", call.input(0), axis=call.axis())
 
 
 @converts("pureml_core.contraction")

@@ -73,6 +73,16 @@ def _split(call: Call) -> list[str]:
     return parts if whole else [call.node("Squeeze", part, at) for part in parts]
 
 
+@converts("pureml_core.take")
+def _take(call: Call) -> str:
+    axis, x = call.setting("axis"), call.input(0)
+    if call.setting("mode") != "raise":
+        raise call.error(f"its mode is {call.setting('mode')!r}")
+    if axis is None:
+        x, axis = call.reshaped(x, [-1]), 0
+    return call.node("Gather", x, call.constant(np.asarray(call.setting("indices"), np.int64)), axis=int(axis))
+
+
 @converts("pureml_core.getitem")
 def _getitem(call: Call) -> str:
     index = call.setting("index")
@@ -82,7 +92,7 @@ def _getitem(call: Call) -> str:
         parts[i : i + 1] = [slice(None)] * (call.x.ndim - sum(p is not None for p in parts) + 1)
     y, axis = call.input(0), 0
     arrays = [part for part in parts if isinstance(part, np.ndarray | list) and np.asarray(part).dtype.kind in "iu"]
-    plain = [part for part in parts if part is None or isinstance(part, slice | int | np.integer)]
+    plain = [p for p in parts if p is None or (isinstance(p, slice | int | np.integer) and not isinstance(p, bool))]
     one = len(arrays) == 1 and np.ndim(arrays[0]) == 1 and not any(isinstance(p, int | np.integer) for p in plain)
     if len(arrays) + len(plain) < len(parts) or (arrays and not one):
         raise call.error(f"the index {index!r} is neither of slices and integers nor of slices and one array (n,)")
@@ -125,5 +135,5 @@ def _pad(call: Call) -> str:
 
 @converts("pureml_nn.embedding")
 def _embedding(call: Call) -> str:
-    index = call.looked_up()
-    return call.node("Gather", call.input(0), call.constant(call.setting("index")) if index is None else index, axis=0)
+    index = call.looked_up() or call.constant(call.setting("index"))
+    return call.node("Gather", call.input(0), call.cast(index, np.int64), axis=0)
