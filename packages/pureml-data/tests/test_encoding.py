@@ -111,6 +111,7 @@ def test_sets_that_are_refused(labels, error, says):
         [True, False],
         np.array([["x", "yy"], ["yy", "x"]]),
         np.array(["x", "y"], object),
+        np.array(["x", "yy"], np.dtypes.StringDType()),
         Tensor(np.array([7, 5, 7])),
     ],
     ids=str,

@@ -1,5 +1,8 @@
 """Windows of a series: what each holds, and how many there are."""
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,6 +40,17 @@ def test_a_loader_owns_what_it_gives():
         assert x.shape == (2, 3) and y.shape == (2, 1)
         x.data[...] = 0
     assert series.tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("horizon", [0, 2])
+def test_a_copy_is_as_small_as_the_series(horizon):
+    windows = Windows(np.arange(1000.0), 100, horizon, stride=3)
+    windows.name = "mine"
+    for other in (copy.deepcopy(windows), pickle.loads(pickle.dumps(windows))):
+        assert other.name == "mine" and len(other) == len(windows)
+        for a, b in zip(other[:], windows[:], strict=True):
+            np.testing.assert_array_equal(a.data, b.data)
+    assert len(pickle.dumps(windows)) < 2 * 8 * 1000
 
 
 @pytest.mark.parametrize(

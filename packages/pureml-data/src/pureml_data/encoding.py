@@ -202,7 +202,7 @@ def _labels(labels: Any) -> np.ndarray:
     if array.dtype.kind == "U" and isinstance(labels, list | tuple):  # of text and numbers NumPy makes text
         array = np.array(labels, dtype=object)
     if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):
-        array = array.astype(str)
+        array = array.astype(object).astype(str)  # which finds the length that they need
     if array.dtype.kind not in "biufU":
         raise TypeError(f"LabelEncoder: labels must be all text or all numbers, given {labels!r:.100}")
     return array

@@ -43,7 +43,20 @@ class Windows(TensorDataset):
             raise ValueError(
                 f"Windows: given a series of shape {array.shape}, needed at least length + horizon = {span} times"
             )
-        pieces = np.lib.stride_tricks.sliding_window_view(array, span, axis=0)[:: self.stride]
+        self._series = array
+        super().__init__(*self._pieces())
+
+    def _pieces(self) -> tuple[np.ndarray, ...]:
+        span = self.length + self.horizon
+        pieces = np.lib.stride_tricks.sliding_window_view(self._series, span, axis=0)[:: self.stride]
         pieces = np.moveaxis(pieces, -1, 1)  # (N, span, ...)
         x, y = pieces[:, : self.length], pieces[:, self.length :]
-        super().__init__(*((x, y) if self.horizon else (x,)))
+        return (x, y) if self.horizon else (x,)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The series without its windows, which overlap: copies, also those for worker processes, are as small."""
+        return {name: value for name, value in vars(self).items() if name != "arrays"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self.arrays = self._pieces()
