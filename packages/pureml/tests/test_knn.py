@@ -38,8 +38,10 @@ def test_labels_keep_their_type(kind, column):
     labels = Y[:, None] if column else Y
     one = KNN(3).fit(kind(X), kind(labels)).predict(kind(Q[0]))
     assert one.dtype == Y.dtype and one.shape == ()
-    names = np.array(["a", "bb", "ccc"])[labels]
-    assert KNN(3).fit(kind(X), names).predict(kind(Q)).tolist() == [["a", "bb", "ccc"][i] for i in KNN(3).fit(X, Y)(Q)]
+    want = [["a", "bb", "ccc"][i] for i in KNN(3).fit(X, Y)(Q)]
+    for dtype in (str, object, np.dtypes.StringDType()):
+        names = np.array(["a", "bb", "ccc"])[labels].astype(dtype)
+        assert KNN(3).fit(kind(X), names).predict(kind(Q)).tolist() == want
 
 
 def test_a_distance_of_ones_own():
@@ -56,6 +58,8 @@ def test_features_are_standardised_and_constant_ones_do_not_count():
     np.testing.assert_array_equal(model.predict(np.column_stack([Q, np.full(25, 99.0)])), KNN(3).fit(X, Y).predict(Q))
     np.testing.assert_allclose(model.means, table.mean(0))
     assert KNN(3).fit(X.astype(np.float32), Y).X.dtype == np.float32
+    half = (X * 300).astype(np.float16)  # squares leave its range
+    np.testing.assert_array_equal(KNN(1).fit(half, Y).predict(half), Y)
 
 
 def test_ties_go_to_the_nearest():
@@ -83,6 +87,8 @@ def test_saved_and_loaded(tmp_path, standardize, labels):
 WRONG = {
     "k": (ValueError, lambda: KNN(0)),
     "half a neighbour": (TypeError, lambda: KNN(1.5)),
+    "a word for a flag": (TypeError, lambda: KNN(1, standardize_features="no")),
+    "labels of objects": (ValueError, lambda: KNN(1).fit(X, np.array([None] * 40))),
     "a distance": (TypeError, lambda: KNN(1, "euclid")),
     "too few samples": (ValueError, lambda: KNN(41).fit(X, Y)),
     "labels": (ValueError, lambda: KNN(1).fit(X, Y[:-1])),
@@ -112,7 +118,12 @@ def test_a_state_that_does_not_fit_changes_nothing():
         lambda s: s.arrays.pop("labels"),
         lambda s: s.arrays.update(labels=s.arrays["labels"] + 5),
         lambda s: s.arrays.update(X=s.arrays["X"][:2]),
+        lambda s: s.arrays.update(X=np.where(X > 5, np.nan, X)),
+        lambda s: s.arrays.update(X=X.astype(str)),
         lambda s: s.arrays.update(means=np.zeros(2)),
+        lambda s: s.arrays.update(means=np.full(3, np.inf)),
+        lambda s: s.arrays.update(stds=np.full(3, -1.0)),
+        lambda s: s.literals.update(standardize_features="no"),
         lambda s: s.literals.update(k=0),
         lambda s: s.literals.update(dtype="O"),
         lambda s: s.literals.pop("classes"),

@@ -2,13 +2,16 @@
 
 import datetime
 import random
+from collections import Counter, defaultdict, deque
 
 import numpy as np
+import pandas as pd
 import pureml
 import pureml_core as core
 import pytest
 from pureml import util
 from pureml.machinery import Tensor
+from pureml.training_utils import TensorDataset
 from pureml.util import batches_of, compose_steps, is_json_literal
 
 LETTERS = "abcdefg"
@@ -19,6 +22,10 @@ SOURCES = {
     "a generator": lambda: (c for c in LETTERS),
     "a dict": lambda: dict.fromkeys(LETTERS),
     "a set of one": lambda: {"abcdefg"},
+    "a queue": lambda: deque(LETTERS),
+    "a counter": lambda: Counter(LETTERS),
+    "a dict with a default": lambda: defaultdict(list, dict.fromkeys(LETTERS)),
+    "a pandas series": lambda: pd.Series(list(LETTERS), index=range(3, 10)),
 }
 
 
@@ -54,6 +61,19 @@ def test_shuffled_batches(source):
 def test_nothing_makes_no_batches(size, shuffle):
     for empty in ([], iter(()), np.zeros((0, 2)), {}):
         assert list(batches_of(empty, size, shuffle)) == []
+
+
+@pytest.mark.parametrize("shuffle", [False, True])
+def test_batches_of_a_dataset_are_of_its_samples(shuffle):
+    data = TensorDataset(np.arange(5), np.arange(5) * 2)
+    found = [[(int(x), int(y)) for x, y in batch] for batch in batches_of(data, 2, shuffle)]
+    assert [len(batch) for batch in found] == [2, 2, 1]
+    assert sorted(pair for batch in found for pair in batch) == [(i, 2 * i) for i in range(5)]
+    rows = [[x.tolist() for x in batch] for batch in batches_of(Tensor(np.arange(6).reshape(3, 2)), 2)]
+    assert rows == [[[0, 1], [2, 3]], [[4, 5]]]
+    for nothing in (None, 3, np.array(3)):
+        with pytest.raises(TypeError):
+            next(batches_of(nothing, 2, shuffle))
 
 
 def test_batches_stream():

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+from pureml_core import Tensor
 from pureml_core.random import draw_seed
 from pureml_core.state import is_literal
 from pureml_io import ArrayStorage
@@ -41,8 +42,8 @@ def batches_of(
     """The items of an iterable in batches, or where each batch starts and ends; nothing makes no batches.
 
     Args:
-        iterable: what has a length and slices is sliced; anything else is consumed as the batches are, unless it is
-            shuffled.
+        iterable: text, lists, tuples, ranges, arrays and Tensors are sliced, anything else is consumed as the batches
+            are. Shuffled, what takes numbers is asked for its items one by one, anything else is read whole first.
         batch_size: items in a batch; the last one has what is left. 0 or less: all in one.
         shuffle: in a random order.
         out_as: makes a batch of its items (or of the pair of numbers), such as `tuple` or `np.array`.
@@ -62,7 +63,8 @@ def batches_of(
         raise ValueError("batches_of: given ranges and shuffle; shuffled batches are no ranges")
     items: Any = iterable
     if shuffle:
-        table = items if _can_be_sliced(items) else list(items)
+        by_number = hasattr(items, "__getitem__") and hasattr(items, "__len__") and not hasattr(items, "keys")
+        table = items if by_number else list(items)
         order = list(range(len(table)))
         (rng or random).shuffle(order)
         items = map(table.__getitem__, order)
@@ -70,7 +72,9 @@ def batches_of(
 
 
 def _batches(items: Any, size: int, out_as: Callable[[Any], Any], ranges: bool, inclusive: bool) -> Iterator[Any]:
-    sliced = _can_be_sliced(items)
+    sliced = isinstance(items, str | bytes | list | tuple | range) or (
+        isinstance(items, np.ndarray | Tensor) and items.ndim > 0
+    )
     rest = None if sliced else iter(items)
     start = 0
     while True:
@@ -80,15 +84,6 @@ def _batches(items: Any, size: int, out_as: Callable[[Any], Any], ranges: bool, 
             return
         yield out_as((start, start + n - inclusive) if ranges else batch)
         start += n
-
-
-def _can_be_sliced(x: Any) -> bool:
-    try:
-        len(x)
-        x[0:0]
-    except (TypeError, KeyError):
-        return False
-    return True
 
 
 def compose_steps(*steps: tuple[Callable[..., Any], dict[str, Any] | None]) -> Callable[[Any], Any]:

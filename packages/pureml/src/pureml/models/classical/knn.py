@@ -34,7 +34,7 @@ class KNN(Saved):
 
     Raises:
         ValueError: `k` is below 1.
-        TypeError: `k` is not an integer, or `d` no function.
+        TypeError: `k` is not an integer, `d` no function, or `standardize_features` neither True nor False.
 
     >>> X, Y = np.array([[0.0, 0.0], [0.1, 0.0], [5.0, 5.0]]), ["near", "near", "far"]
     >>> model = KNN(1).fit(X, Y)
@@ -51,6 +51,8 @@ class KNN(Saved):
         if not callable(d):
             raise TypeError(f"KNN: given the distance {d!r}, needed a function of two samples")
         self.d = d
+        if not isinstance(standardize_features, bool | np.bool_):
+            raise TypeError(f"KNN: standardize_features must be True or False, given {standardize_features!r}")
         self.standardize_features = bool(standardize_features)
         self.X: np.ndarray | None = None
 
@@ -69,6 +71,8 @@ class KNN(Saved):
             Y = Y[:, 0]
         if X.ndim != 2 or Y.shape != X.shape[:1]:
             raise ValueError(f"KNN.fit: given samples {X.shape} and labels {Y.shape}, needed (m, n) and (m,)")
+        if Y.dtype.kind in "OT" and all(isinstance(label, str) for label in Y):
+            Y = Y.astype(object).astype(str)  # which finds the length that they need
         if Y.dtype.kind not in "biufU":
             raise ValueError(f"KNN.fit: given labels of {Y.dtype}, needed numbers or text")
         if len(X) < self.k:
@@ -152,15 +156,15 @@ class KNN(Saved):
             if dtype.kind not in "biufU":
                 raise ValueError(f"labels of {dtype}")
             classes = np.array(decode(state.literals["classes"]), dtype)
-            X, codes = np.array(state.arrays["X"]), np.asarray(state.arrays["labels"])
+            X, codes = np.array(_samples(state.arrays["X"])), np.asarray(state.arrays["labels"])
             m, n = X.shape
             fits = codes.shape == (m,) and classes.ndim == 1 and other.k <= m
             if not fits or codes.min() < 0:
                 raise ValueError(f"samples {X.shape}, labels {codes.shape}, k={other.k}")
             other.X, other.Y = X, classes[codes]
             if other.standardize_features:
-                other.means, other.stds = (np.array(state.arrays[name]) for name in ("means", "stds"))
-                if not other.means.shape == other.stds.shape == (n,):
+                other.means, other.stds = (np.array(_samples(state.arrays[name])) for name in ("means", "stds"))
+                if not other.means.shape == other.stds.shape == (n,) or (other.stds < 0).any():
                     raise ValueError(f"means {other.means.shape} and deviations {other.stds.shape} of {n} features")
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(f"KNN: the state does not fit together and nothing was changed: {error!r}") from error
@@ -169,11 +173,11 @@ class KNN(Saved):
 
 
 def _samples(given: Any) -> np.ndarray:
-    """Finite floating numbers."""
+    """Finite floating numbers, of at least 32 bits: squares of half precision end at 65504."""
     array = _array(given)
     if array.dtype.kind not in "biuf":
         raise ValueError(f"KNN: given samples of {array.dtype}, needed numbers")
-    array = array if array.dtype.kind == "f" else array.astype(np.float64)
+    array = array.astype(np.result_type(array, np.float32) if array.dtype.kind == "f" else np.float64, copy=False)
     if not np.isfinite(array).all():
         raise ValueError("KNN: given samples that are not finite, which have no distances")
     return array
