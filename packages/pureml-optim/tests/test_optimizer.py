@@ -286,6 +286,23 @@ def test_rates_of_groups_are_restored():
     assert other.groups[1].settings["lr"] == pytest.approx(0.03)
 
 
+def test_restored_settings_are_those_of_later_groups_too():
+    def groups():
+        return [{"params": tensors()}, {"params": tensors(), "beta": 0.9}]
+
+    optim = SGD(groups(), 0.7, beta=0.9, weight_decay=0.1)
+    optim.restore(SGD(groups(), 0.1, beta=0.5).state())
+    optim.add_group(tensors())
+    assert [g.settings["beta"] for g in optim.groups] == [0.5, 0.9, 0.5]
+    assert optim.groups[2].settings["weight_decay"] == 0 and "beta=0.5" in repr(optim)
+
+
+def test_the_settings_of_one_group_are_shown_as_they_are():
+    optim = SGD(tensors(), 0.1, beta=0.9)
+    optim.groups[0].settings["beta"] = 0.5
+    assert "lr=0.1, weight_decay=0.0" in repr(optim) and "beta=0.5" in repr(optim)
+
+
 def changed(state, arrays=None, **literals):
     kept = {k: v for k, v in (state.arrays | (arrays or {})).items() if v is not None}
     return State(state.kind, kept, state.literals | literals)

@@ -213,7 +213,8 @@ class Optimizer(Saved):
             entry.tensor.grad = None
 
     def __repr__(self) -> str:
-        settings = ", ".join(f"{name}={value!r}" for name, value in self._defaults.items())
+        common = self._defaults if len(self.groups) > 1 else self.groups[0].settings
+        settings = ", ".join(f"{name}={value!r}" for name, value in common.items())
         groups = f" in {len(self.groups)} groups" if len(self.groups) > 1 else ""
         return f"{type(self).__name__}({len(self._entries)} parameters{groups}, {settings})"
 
@@ -256,7 +257,9 @@ class Optimizer(Saved):
         self._plan = None
         if found.lr is not None:
             self._defaults["lr"], self.initial_lr = found.lr, found.initial_lr
-        for group, settings, rate in found.groups:
+        common = self._defaults.copy()
+        for group, settings, rate in reversed(found.groups):  # where one had no value of its own, it has the common one
+            self._defaults |= {k: v for k, v in settings.items() if k != "lr" and group.settings[k] == common[k]}
             group.settings, group.rate = settings, rate
         for entry, t, slots in found.entries:
             entry.t, entry.slots = t, slots
