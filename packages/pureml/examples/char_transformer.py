@@ -4,7 +4,7 @@
 
 It reads the text that ships with Python (see `text.py`), holds the last tenth back to be examined on, and at the end
 writes on from a beginning. With the default settings, some 0.8 million parameters, it trains for a few minutes on two
-processors; `pip install pureml-core[fast]` lets both work on halves of each batch.
+processors; `pip install threadpoolctl` lets both work on halves of each batch.
 """
 
 import argparse

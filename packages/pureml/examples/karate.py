@@ -4,13 +4,13 @@
 
 The club's 34 members are nodes, joined by edges where two of them met outside of it, in as many kinds of activity as
 the edge's weight says. Only the instructor, node 0, and the officer, node 33, have a label: the rest learn theirs
-through the edges (semi-supervised: Kipf & Welling 2017, appendix A). Needs networkx: `pip install pureml[examples]`.
+through the edges (semi-supervised: Kipf & Welling 2017, appendix A). Needs networkx: `pip install networkx`.
 """
 
 import argparse
+import sys
 from itertools import pairwise
 
-import networkx
 import numpy as np
 from pureml import Tensor, no_grad
 from pureml.base import NN
@@ -38,6 +38,10 @@ class Followers(NN):
 
 def karate() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Edges (2, E), their weights (E,), and the club of each node, 0 or 1."""
+    try:
+        import networkx
+    except ImportError:
+        sys.exit("karate.py: the club is in networkx, which is missing (pip install networkx)")
     graph = networkx.karate_club_graph()
     source, target, weight = zip(*graph.edges(data="weight"), strict=True)
     edges = np.array([source + target, target + source])  # both directions

@@ -3,7 +3,7 @@
     python packages/pureml/examples/mnist_cnn.py [--epochs 6] [--images 60000] [--workers 2] [--seed 0]
 
 Two convolutions, pooling, two dense layers (LeCun, Bottou, Bengio & Haffner 1998, with ReLU, dropout and Adam). The
-batch is split over two threads where `threadpoolctl` is installed (`pip install pureml-core[fast]`).
+batch is split over two threads where `threadpoolctl` is installed (`pip install threadpoolctl`).
 """
 
 import argparse

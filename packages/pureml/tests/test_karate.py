@@ -1,6 +1,7 @@
 """The graph network of the examples finds the clubs from two labelled members, whatever its first weights."""
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -39,3 +40,10 @@ def test_the_program_prints_its_accuracy(
     karate.main()
     *steps, last = capsys.readouterr().out.splitlines()
     assert len(steps) == 4 and last == "accuracy on the other nodes: 96.9% (31 of 32)"
+
+
+def test_without_networkx_the_program_says_what_to_install(karate: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "networkx", None)
+    monkeypatch.setattr("sys.argv", ["karate.py"])
+    with pytest.raises(SystemExit, match="pip install networkx"):
+        karate.main()
