@@ -209,6 +209,8 @@ def test_shared_weights_have_both_names_and_one_value():
     from_torch_state_dict(model, found)
     with pytest.raises(ValueError, match=r"'tied.W' differs from another value of 'layers.0.W', which is shared here"):
         from_torch_state_dict(model, {**found, "tied.W": found["tied.W"] + 1})
+    assert len(from_torch_state_dict(model, {**found, "tied.W": found["tied.W"] + 1}, strict=False)) == 1
+    np.testing.assert_array_equal(model.layers[0].W.data, found["layers.0.W"])
 
 
 # ---- bad files
@@ -293,7 +295,7 @@ BAD_NPY = {
     "a negative size": (npy("<f8", (-1, -1), b"12345678"), "claims the shape"),
     "no header": (b"nothing", "not a sound npz"),
     "code": (npy("<f8", "(__import__('os').getpid(),)", b"12345678"), "not a sound npz"),
-    "version 9": (b"\x93NUMPY\x09\x00", "not a sound npz"),
+    "version 9": (b"\x93NUMPY\x09\x00", "'a' has version"),
     "an open bracket": (npy("<f8", "(1,"), "not a sound npz"),
     "an indentation": (npy("<f8", "(1,)}\n\tx\n y"), "not a sound npz"),
     "a boolean for a size": (npy("<f8", "(True,)", b"12345678"), "claims the shape"),
@@ -321,7 +323,7 @@ def test_npz_with_damaged_or_short_streams(tmp_path):
     short = path.read_bytes()
     size = struct.pack("<I", len(npy("<i8", (1,))) + 1)
     assert short.count(size) == 2
-    with pytest.raises(ArchiveError, match="not a sound npz file"):
+    with pytest.raises(ArchiveError, match="'a' ends early"):
         load_npz(written(path, short.replace(size, struct.pack("<I", len(npy("<i8", (1,))) + 8))))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_BZIP2) as archive:
         archive.writestr("a.npy", npy("|u1", (1,), b"1"))

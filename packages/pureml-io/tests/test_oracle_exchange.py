@@ -180,3 +180,10 @@ def test_a_model_with_names_of_its_own():
         from_torch_state_dict(mine, state, rename=rename)
     assert from_torch_state_dict(mine, state, rename=rename, strict=False) == ["unexpected 'head.weight'"]
     agree(mine, theirs, (integers(9, 2, 5),))
+
+
+def test_tensors_that_numpy_cannot_take_are_named():
+    theirs = T.Linear(3, 2)
+    for state in (theirs.bfloat16().state_dict(), dict(theirs.float().named_parameters())):
+        with pytest.raises(TypeError, match=r"'weight': .* give t.detach\(\).cpu\(\).float\(\)"):
+            from_torch_state_dict(nn.Affine(3, 2), state)

@@ -69,7 +69,7 @@ def load_safetensors(path: str | PathLike[str]) -> dict[str, np.ndarray]:
             found = package.deserialize(data)
         except package.SafetensorError as error:
             refuse_pickle(data[:2], path)  # not before: a sound header may have 128 bytes
-            raise ArchiveError(error) from error
+            raise ValueError(error) from error
         return {name: _array(name, **spec) for name, spec in sorted(found, key=lambda pair: pair[0])}
 
 

@@ -116,9 +116,10 @@ def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
     """Whatever is found wrong with a file is one ArchiveError, which names it."""
     try:
         yield
+    except ArchiveError as error:
+        raise type(error)(f"{path}: {error}") from error
     except UNSOUND as error:
-        made = type(error) if isinstance(error, ArchiveError) else ArchiveError
-        raise made(f"{path}: not {kind}: {error or type(error).__name__}") from error
+        raise ArchiveError(f"{path}: not {kind}: {error or type(error).__name__}") from error
 
 
 def numbers(

@@ -128,6 +128,7 @@ def from_torch_state_dict(
     Raises:
         ValueError: under `strict`, listing everything missing, unexpected and misshapen; or a weight that is shared
             here has two different values there.
+        TypeError: a tensor of torch is none that NumPy can take, such as one of bfloat16.
     """
     entries = _entries(model, rename)
     names = {id(t): name for name, t in tensors_of(model).items()}
@@ -140,7 +141,7 @@ def from_torch_state_dict(
         if name not in mapping:
             problems.append(f"missing {name!r}, for {ours}")
             continue
-        array = np.asarray(mapping[name])
+        array = _array(name, mapping[name])
         shapes = [_laid_out(t.data, entry).shape for t in entry.tensors]
         needed = (sum(shape[0] for shape in shapes), *shapes[0][1:]) if len(shapes) > 1 else shapes[0]
         if array.shape != needed:
@@ -149,11 +150,19 @@ def from_torch_state_dict(
         parts = np.split(array, np.cumsum([shape[0] for shape in shapes[:-1]])) if len(shapes) > 1 else [array]
         for tensor, part in zip(entry.tensors, parts, strict=True):
             part, known = _laid_out(part, entry), arrays.get(names[id(tensor)])
-            if known is not None and not np.array_equal(known, part, equal_nan=part.dtype.kind in "fc"):
+            if known is None:
+                arrays[names[id(tensor)]] = part
+            elif not np.array_equal(known, part, equal_nan=part.dtype.kind in "fc"):
                 problems.append(f"{name!r} differs from another value of {ours}, which is shared here")
-            arrays[names[id(tensor)]] = part
     tensors = {name: t for name, t in tensors_of(model).items() if name in arrays}
     return write(type(model).__name__, tensors, arrays, problems, strict=strict)
+
+
+def _array(name: str, x: Any) -> np.ndarray:
+    try:
+        return np.asarray(x)
+    except (TypeError, RuntimeError) as error:  # torch's, for bfloat16, a gradient, another device
+        raise TypeError(f"{name!r}: {error} Of a tensor `t` of torch give t.detach().cpu().float()") from error
 
 
 @dataclass
