@@ -45,6 +45,10 @@ def one_step(optim):
             ["encoder.W", "encoder.b", "encoder.inside.1", "scale"],
         ),
         (lambda: [{"params": tensors()}, {"params": tensors(), "lr": 1.0}], ["0", "1", "2", "3"]),
+        (
+            lambda: [{"params": {"a": Model()}}, {"params": {"b": Model()}, "lr": 1.0}],
+            ["a.W", "a.b", "a.inside.1", "b.W", "b.b", "b.inside.1"],
+        ),
     ],
 )
 def test_parameters_come_in_many_forms(params, names):
@@ -67,7 +71,7 @@ shared = Parameter(np.ones(2))
         (
             [{"params": {"w": shared}}, {"params": {"w": Parameter([1.0])}}],
             ValueError,
-            "two parameters have the name 'w'",
+            "two parameters have the name 'w'; name them, or the layers",
         ),
         ([{"lr": 0.1}], ValueError, "without 'params'"),
         ([{"params": [shared], "beta3": 1}], ValueError, "unknown setting 'beta3'; it has lr, .*beta1"),
@@ -221,7 +225,7 @@ def test_slots_of_other_shapes_need_whole_arrays():
 
 def test_a_rule_without_update_says_so():
     with pytest.raises(NotImplementedError, match=r"Optimizer has no update\(\)"):
-        one_step(Optimizer(tensors(), 0.1))
+        Optimizer(tensors(), 0.1).step()
 
 
 def test_a_read_only_parameter_is_refused_before_anything_is_updated():

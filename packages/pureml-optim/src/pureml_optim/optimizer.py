@@ -41,6 +41,9 @@ class Optimizer(Saved):
     slots take part: the other rows do not decay, and their moments neither fade nor move them. The step counts for the
     whole parameter. Rules over whole arrays (`blocks = False`) take such a gradient as a dense one.
 
+    Slots have the parameter's dtype. In float16 what is below 6e-8 is zero, such as the square of a gradient below 2.4e-4
+    and the default `delta` of Adam: the division of two zeros is then nan, as in PyTorch.
+
     Args:
         model_params: the tensors to train: an iterable of them (named "0", "1", ... in the state), a mapping from
             names, a Layer or list of Layers to walk for their parameters, or a list of groups: dicts with any of these
@@ -154,6 +157,8 @@ class Optimizer(Saved):
 
     def step(self) -> None:
         """Update every parameter that has a gradient, in place."""
+        if getattr(self.update, "__func__", None) is Optimizer.update:
+            self.update(None, None, None)  # raises, even where nothing has a gradient
         live = []
         for e in self._entries:
             sparse = e.tensor.sparse_grad if self.blocks else None
@@ -189,7 +194,10 @@ class Optimizer(Saved):
         names, seen = {e.name for e in self._entries}, {id(e.tensor) for e in self._entries}
         for name, t in named.items():
             if name in names:
-                raise ValueError(f"{where}: two parameters have the name {name!r}; rename one")
+                raise ValueError(
+                    f"{where}: two parameters have the name {name!r}; name them, or the layers that they are of, as in "
+                    "{'params': {'encoder': layer}}"
+                )
             if id(t) in seen:
                 raise ValueError(f"{where}: parameter {name!r}, of shape {t.shape}, is given twice; give it once")
             if not t.is_leaf:
