@@ -256,7 +256,6 @@ class Giving(Sampler):
         ([0, 1], ValueError, r"gave 2 entries for 4 samples, but its length\(4\) is 4"),
         ([], ValueError, "gave 0 entries"),
     ],
-    ids=str,
 )
 def test_what_an_order_may_be(order, error, says, dataset):
     loader = DataLoader(dataset, 2, sampler=Giving(order))

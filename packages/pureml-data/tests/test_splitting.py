@@ -102,6 +102,7 @@ def test_where_labels_come_from():
     ("sizes", "error", "says"),
     [
         ([], TypeError, "at least one"),
+        (5, TypeError, "a sequence, one for each part; given 5"),
         ([5, 0.5], TypeError, "integers, or else floats"),
         (["a"], TypeError, "integers, or else floats"),
         ([True, False], TypeError, "integers, or else"),

@@ -81,8 +81,8 @@ def test_a_worker_killed_while_it_sends():
 
 @pytest.mark.parametrize("ending", ["dropped", "continued"])
 def test_a_forked_process_leaves_the_workers_of_its_parent_alone(ending):
-    loop = iter(forked(range(N), 1))
-    assert next(loop).tolist() == [0]
+    loop = iter(forked(TensorDataset(np.zeros((6, 300_000))), 1))  # larger than any pipe: they are needed to the end
+    next(loop)
     if (child := os.fork()) == 0:
         code = 1
         try:
@@ -95,7 +95,7 @@ def test_a_forked_process_leaves_the_workers_of_its_parent_alone(ending):
         finally:
             os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-    assert [x.tolist() for x in loop] == [[i] for i in range(1, N)]
+    assert len(list(loop)) == 5
 
 
 def test_a_dead_worker_is_found_even_if_another_process_holds_its_pipe():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -134,6 +134,8 @@ def _fold_sizes(where: str, dataset: Dataset, k: int) -> list[int]:
 
 
 def _counts(where: str, sizes: Sequence[float], n: int) -> list[int]:
+    if not isinstance(sizes, Iterable):
+        raise TypeError(f"{where}: sizes must be a sequence, one for each part; given {sizes!r}")
     sizes = list(sizes)
     counted = all(isinstance(size, Integral) and not isinstance(size, bool) for size in sizes)
     if not sizes or not (counted or all(isinstance(size, Real) and not isinstance(size, Integral) for size in sizes)):
