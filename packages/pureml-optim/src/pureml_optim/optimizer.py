@@ -41,8 +41,8 @@ class Optimizer(Saved):
     slots take part: the other rows do not decay, and their moments neither fade nor move them. The step counts for the
     whole parameter. Rules over whole arrays (`blocks = False`) take such a gradient as a dense one.
 
-    Slots have the parameter's dtype. In float16 what is below 6e-8 is zero, such as the square of a gradient below 2.4e-4
-    and the default `delta` of Adam: the division of two zeros is then nan, as in PyTorch.
+    Slots have the parameter's dtype. In float16 what is below 6e-8 is zero, such as the square of a gradient below
+    2.4e-4 and the default `delta` of Adam: the weight is then infinite or nan, as in PyTorch.
 
     Args:
         model_params: the tensors to train: an iterable of them (named "0", "1", ... in the state), a mapping from
