@@ -32,8 +32,12 @@ def assert_equal(a, b):
     assert (a.kind, a.literals, list(a.arrays)) == (b.kind, b.literals, list(b.arrays))
     for name, array in a.arrays.items():
         other = b.arrays[name]
-        assert (array.shape, array.dtype.newbyteorder("=")) == (other.shape, other.dtype), name
+        assert (array.shape, repr(array.dtype.newbyteorder("="))) == (other.shape, repr(other.dtype)), name
         np.testing.assert_array_equal(array, other)
+
+
+def repr_of_type(x):
+    return type(x).__name__
 
 
 def opened(path):
@@ -63,6 +67,7 @@ ARRAYS = {
     "several chunks, cut at the edge": np.arange(CHUNK // 8 * 3 + 1, dtype="i8").reshape(-1, 1),
     "long rows": np.ones((2, CHUNK // 4 + 5), "f4"),
     "many axes": np.ones((1,) * 64),
+    "true by another byte": np.array([0, 2, 255], "u1").view(bool),
     **{f"dtype {name}": np.array([0, 1, 1]).astype(dtype) for name, dtype in DTYPES.items()},
 }
 
@@ -95,6 +100,22 @@ NAMES = [
     "%0",
 ]
 NAMES += ["CON", "a\\b", "a\nb", "\ud800", "end.", "c.0"]
+
+
+class Odd(str):
+    __slots__ = ()
+
+    def __format__(self, _):
+        return "odd"
+
+    __str__ = __repr__ = lambda self: "odd"
+
+
+@pytest.mark.parametrize("name", [Odd("w"), np.str_("w")], ids=["odd", "numpy"])
+def test_strings_of_other_classes_are_names(tmp_path, name):
+    save(State("demo", {name: np.zeros(1)}, {name: name}), tmp_path / "a")
+    loaded = load(tmp_path / "a")
+    assert list(loaded.arrays) == ["w"] and loaded.literals == {"w": "w"} and type(loaded.literals["w"]) is str
 
 
 def test_names_stay_inside(tmp_path):
@@ -188,6 +209,12 @@ def test_open_files(path):
         load(io.BytesIO(b"nothing"))
 
 
+@pytest.mark.parametrize("given", [None, 3, b"PK", io.StringIO("PK"), State("k")], ids=repr_of_type)
+def test_what_is_no_file(given):
+    with pytest.raises(TypeError, match="needed a path or an open binary file"):
+        load(given)
+
+
 def test_validate(path):
     contents = validate(path)
     assert (contents.kind, contents.literals, contents.compression_level) == ("demo.Model/1", LITERALS, 3)
@@ -204,8 +231,12 @@ REFUSED = [
     (State("k", {"x": np.zeros(2, "M8[s]")}), TypeError, "'x' has dtype datetime64"),
     (State("k", {"x": np.zeros(2, [("a", "f4")])}), TypeError, "'x' has dtype"),
     (State("k", {"x": [1.0]}), TypeError, "'x': given a list"),
+    (State("k", {"x": np.ma.array([1.0], mask=[True])}), TypeError, "'x': given a MaskedArray"),
+    ({"x": np.zeros(1)}, TypeError, "given a dict, needed a State"),
     (State("k", {3: np.zeros(1)}), TypeError, "named 3"),
     (State(None, {}), TypeError, "kind must be a string"),
+    (State("k", {}, [1]), TypeError, "a dict of JSON values"),
+    (State("k", {}, None), TypeError, "a dict of JSON values"),
     (State("k", {}, {"x": (1, 2)}), TypeError, "encode"),
     (State("k", {}, {"x": {1: 2}}), TypeError, "encode"),
     (State("k", {}, {"x": math.nan}), TypeError, "encode"),
@@ -231,8 +262,9 @@ def test_compression_level(tmp_path, level):
 
 
 def test_paths_that_are_none(tmp_path):
-    with pytest.raises(ValueError, match="file name"):
-        save(some_state(), "")
+    for none in ("", ".", tmp_path / ".."):
+        with pytest.raises(ValueError, match="file name"):
+            save(some_state(), none)
     with pytest.raises(FileNotFoundError, match="no such folder"):
         save(some_state(), tmp_path / "none" / "a")
     (tmp_path / "d.pureml.zip").mkdir()
@@ -253,6 +285,8 @@ def test_what_may_be_unpacked_is_bounded(tmp_path, monkeypatch):
     ):
         load(path, max_bytes=999_999)
     assert_equal(load(path, max_bytes=1_000_000), state)
+    with pytest.raises(ArchiveError, match="more than the nan allowed"):
+        load(path, max_bytes=math.nan)
     monkeypatch.setattr(archive, "UNASKED", 999_999)
     with pytest.raises(ArchiveError, match="allowed"):
         validate(path)
@@ -374,6 +408,9 @@ def changed(**changes):
 HUGE = 10**12
 LIES = {
     "future format": (changed(version=2), "version 2, this pureml-io reads 1; upgrade"),
+    "version that is no number": (changed(version=True), "version True"),
+    "one more attribute": (changed(more=1), "attributes of a state archive alone"),
+    "impossible level": (changed(compression_level=10), "the compression level is 10, needed 0 to 9"),
     "other format": (changed(format="x"), "not a PureML state archive"),
     "no kind": (changed(kind=None), "'kind' is None"),
     "no literals": (changed(literals=[]), "'literals' is"),
@@ -409,6 +446,26 @@ def test_lies_in_the_attributes(path, name):
     lie(group["attributes"])
     rewritten(path, (entries | {"zarr.json": json.dumps(group)}).items())
     with pytest.raises(ArchiveError, match=message):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"consolidated_metadata": {}}, {"zarr_format": 2}, {"node_type": "array"}], ids=str
+)
+def test_the_group_says_nothing_else(path, changes):
+    entries = opened(path)
+    group = json.loads(entries["zarr.json"]) | changes
+    rewritten(path, (entries | {"zarr.json": json.dumps(group)}).items())
+    with pytest.raises(ArchiveError, match="not that of a zarr v3 group"):
+        load(path)
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "-Infinity", "1" * 400 + ".0"])
+def test_numbers_beyond_floats(path, number):
+    entries = opened(path)
+    entries["zarr.json"] = entries["zarr.json"].replace(b'"lr": 0.1', b'"lr": ' + number.encode())
+    rewritten(path, entries.items())
+    with pytest.raises(ArchiveError, match="needed finite numbers"):
         load(path)
 
 

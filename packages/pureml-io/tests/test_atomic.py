@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pureml_core.state import State
 from pureml_io import load, save
-from pureml_io.atomic import replacing
+from pureml_io.atomic import remove_leftovers, replacing
 
 SCRIPT = Path(__file__).parents[3] / "tools" / "kill_while_saving.py"
 
@@ -25,6 +25,33 @@ def test_killed_while_saving(tmp_path, what):
     torn, saved = (int(word) for word in done.stdout.split() if word.isdecimal() and word != "15")
     assert torn > 0, "the writer was never killed in the middle"
     assert saved > 15, "the writer never finished a save"
+
+
+LAST = """
+import atexit, pathlib, sys, threading
+import numpy as np
+from pureml_core.state import State
+from pureml_io import load, save
+
+folder = pathlib.Path(sys.argv[1])
+
+def saved(name):
+    save(State("demo", {"x": np.arange(2_000_000)}), folder / name)  # several chunks
+    assert (load(folder / name).arrays["x"] == np.arange(2_000_000)).all()
+    (folder / f"{name} is right").touch()
+
+def later():
+    threading.main_thread().join()
+    saved("thread")
+
+threading.Thread(target=later).start()
+atexit.register(saved, "atexit")
+"""
+
+
+def test_the_last_save_of_a_program(tmp_path):
+    subprocess.run([sys.executable, "-c", LAST, str(tmp_path)], check=True, timeout=600)
+    assert {"thread is right", "atexit is right"} <= {p.name for p in tmp_path.iterdir()}
 
 
 def test_concurrent_saves(tmp_path):
@@ -71,6 +98,27 @@ def test_leftovers_of_this_target_only(tmp_path):
     with replacing(tmp_path / "f") as file:
         file.write(b"new")
     assert not mine.exists() and other.exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs permissions")
+def test_permissions_stay(tmp_path):
+    target = tmp_path / "f"
+    target.write_bytes(b"old")
+    for mode in (0o600, 0o444):
+        target.chmod(mode)
+        with replacing(target) as file:
+            file.write(b"new")
+        assert target.stat().st_mode & 0o777 == mode and target.read_bytes() == b"new"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_a_pipe_that_looks_like_a_leftover_does_not_hang(tmp_path):
+    os.mkfifo(tmp_path / ".f~0123.tmp")
+    (tmp_path / ".f~4567.tmp").mkdir()
+    cleaner = threading.Thread(target=remove_leftovers, args=(tmp_path, ".f~"), daemon=True)
+    cleaner.start()
+    cleaner.join(10)
+    assert not cleaner.is_alive()
 
 
 def test_a_link_stays_a_link(tmp_path):

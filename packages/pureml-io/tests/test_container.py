@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from pureml_io import ArchiveError
-from pureml_io.container import CENTRAL, MAX_ENTRIES, Reader, Writer
+from pureml_io.container import CENTRAL, MAX_ENTRIES, Reader, Writer, _entry
 
 ENTRIES = {"zarr.json": b"{}", "W/zarr.json": b"[1, 2]", "W/c/0/0": bytes(range(100)), "empty": b""}
 
@@ -141,6 +141,24 @@ def test_a_claim_of_many_entries_costs_nothing():
     end = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 65535, 65535, 2**32 - 1, 0, 0)
     with pytest.raises(ArchiveError, match=f"claims {n} entries"):
         Reader(io.BytesIO(record + locator + end))
+
+
+def test_each_description_is_read_once():
+    class Counted(bytes):
+        copied = 0
+
+        def __getitem__(self, at):
+            found = super().__getitem__(at)
+            Counted.copied += len(found)
+            return found
+
+    data = written(dict.fromkeys(map(str, range(1000)), b"")).getvalue()
+    directory = Counted(data[data.index(b"PK\x01\x02") :])
+    at = 0
+    for i in range(1000):
+        entry, at = _entry(directory, at)
+        assert entry.name == str(i)
+    assert Counted.copied < len(directory)
 
 
 def test_a_gap_between_entries_hides_nothing():

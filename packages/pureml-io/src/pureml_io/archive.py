@@ -77,7 +77,7 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
         The path written, with its suffix.
 
     Raises:
-        TypeError: an array or a literal that cannot be stored.
+        TypeError: given no State, or an array or a literal that cannot be stored.
         ValueError: the compression level is not one, or the literals and names take more than 16 MiB.
         OSError: the file cannot be written. Whatever is raised, a previous file stays as it was.
 
@@ -88,6 +88,10 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
     >>> load(folder / "run.v1").literals
     {'lr': 0.1}
     """
+    if not isinstance(state, State):
+        raise TypeError(
+            f"save: given a {type(state).__name__}, needed a State, such as the state() of what is to be saved"
+        )
     target = archive_path(path)
     level = operator.index(compression_level)
     if not 0 <= level <= 9:
@@ -129,6 +133,7 @@ def load(path: Source, *, max_bytes: int | None = None) -> State:
         FileNotFoundError: there is no such file.
         ArchiveError: (a ValueError) the file is damaged, was tampered with, or is not a state archive. If an array is
             missing, the error is also a KeyError.
+        TypeError: given neither a path nor an open binary file.
     """
     with opened(path) as archive:
         contents = checked(archive, max_bytes)
@@ -150,7 +155,7 @@ def validate(path: Source, *, max_bytes: int | None = None) -> Contents:
 def archive_path(path: str | PathLike[str]) -> Path:
     """The path of an archive: `.pureml.zip` appended, once, and no other dot of the name touched."""
     given = Path(path)
-    if not given.name:
+    if given.name in ("", ".."):
         raise ValueError(f"given the path {str(path)!r}, needed one that ends in a file name")
     return given if given.name.endswith(SUFFIX) else given.with_name(given.name + SUFFIX)
 
@@ -161,7 +166,7 @@ def archive_path(path: str | PathLike[str]) -> Path:
 def _layout(i: int, name: Any, array: Any) -> Layout:
     if not isinstance(name, str):
         raise TypeError(f"given an array named {name!r}, needed a string")
-    if not isinstance(array, np.ndarray):
+    if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"array {name!r}: given a {type(array).__name__}, needed a NumPy array")
     if array.dtype.name not in DTYPES:
         raise TypeError(f"array {name!r} has dtype {array.dtype}; an archive holds {', '.join(DTYPES)}")
@@ -169,7 +174,8 @@ def _layout(i: int, name: Any, array: Any) -> Layout:
 
 
 def _path(i: int, name: str) -> str:
-    """Where the i-th array lies: under its own name if that is fit for a file name on every system."""
+    """Where the i-th array lies: under its own name if that is plain, so that it cannot lead elsewhere."""
+    name = str.__str__(name)  # an enum's member would be formatted as something else
     plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", name) and not name.startswith("__")
     return name if plain and name not in ("zarr.json", "c") and not name.endswith(".") else f"%{i}"
 
@@ -178,13 +184,15 @@ def _header(state: State, layouts: dict[str, Layout], level: int) -> bytes:
     """The group's `zarr.json`."""
     try:
         literals = json.dumps(state.literals, allow_nan=False)
-        if not isinstance(state.kind, str) or json.loads(literals) != state.literals:
+        if not isinstance(state.kind, str) or not isinstance(state.literals, dict):
+            raise TypeError(f"given {state.kind!r:.80} and {state.literals!r:.80}")
+        if json.loads(literals) != state.literals:
             raise TypeError("tuples and keys other than strings would come back changed")
         _check_depth(state.literals)
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
-            f"state of {state.kind!r}: kind must be a string and literals JSON values, see pureml_core.state.encode; "
-            f"{error}"
+            f"state of {state.kind!r}: kind must be a string and literals a dict of JSON values, see "
+            f"pureml_core.state.encode; {error}"
         ) from error
     manifest = {
         name: {"path": at.path, "dtype": at.dtype, "shape": at.shape, "chunks": at.chunks}
@@ -208,15 +216,24 @@ def _header(state: State, layouts: dict[str, Layout], level: int) -> bytes:
 
 
 def _threaded(work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:
-    """`work(task)` for each task, in order, computed a few ahead in threads."""
+    """`work(task)` for each task, in order, computed a few ahead in threads; without threads where none can start."""
     with ThreadPoolExecutor(THREADS) as pool:
         ahead: deque[Future[R]] = deque()
         for task in tasks:
-            ahead.append(pool.submit(work, task))
+            ahead.append(_begun(pool, work, task))
             if len(ahead) > 2 * THREADS:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
+
+
+def _begun(pool: ThreadPoolExecutor, work: Callable[[T], R], task: T) -> Future[R]:
+    try:
+        return pool.submit(work, task)
+    except RuntimeError:  # No new thread can start: the interpreter ends, and this is the last save of a program.
+        done: Future[R] = Future()
+    done.set_result(work(task))
+    return done
 
 
 # ---- reading, which trusts nothing
@@ -231,6 +248,8 @@ def opened(path: Source) -> Iterator[Reader]:
             file: IO[bytes] = stack.enter_context(open(path, "rb"))
         else:
             file, path = path, getattr(path, "name", "the archive")
+            if not hasattr(file, "readinto"):
+                raise TypeError(f"given a {type(file).__name__}, needed a path or an open binary file")
         try:
             yield Reader(file)
         except ArchiveError as error:
@@ -287,7 +306,7 @@ def _attributes(archive: Reader) -> dict[str, Any]:
     attributes = group.get("attributes") if isinstance(group, dict) else None
     if not isinstance(attributes, dict) or attributes.get("format") != FORMAT:
         raise ArchiveError("not a PureML state archive")
-    if attributes.get("version") != VERSION:
+    if type(attributes.get("version")) is not int or attributes["version"] != VERSION:
         raise ArchiveError(
             f"its format is version {attributes.get('version')!r:.80}, this pureml-io reads {VERSION}; "
             "upgrade pureml-io, or save again with the version that reads both"
@@ -296,6 +315,11 @@ def _attributes(archive: Reader) -> dict[str, Any]:
     for key, kind in types.items():
         if type(attributes.get(key)) is not kind:
             raise ArchiveError(f"the attribute {key!r} is {attributes.get(key)!r:.80}, needed a JSON {kind.__name__}")
+    if not 0 <= attributes["compression_level"] <= 9:
+        raise ArchiveError(f"the compression level is {attributes['compression_level']!r:.80}, needed 0 to 9")
+    known = {"zarr_format": 3, "node_type": "group", "attributes": {"format", "version", *types}}
+    if {**group, "attributes": attributes.keys()} != known:
+        raise ArchiveError("'zarr.json' is not that of a zarr v3 group with the attributes of a state archive alone")
     try:
         _check_depth(attributes["literals"])
     except ValueError as error:
@@ -344,10 +368,10 @@ def _longer(chunk: int, axis: int) -> bool:
 
 def _check_size(needed: int, size: int, max_bytes: float | None) -> None:
     allowed = max(UNASKED, RATIO * size) if max_bytes is None else max_bytes
-    if needed > allowed:
+    if not needed <= allowed:  # nor if it is nan
         raise ArchiveError(
             f"the arrays in its {size} bytes would unpack to {needed}, more than the {allowed} allowed; "
-            f"if you trust it, give max_bytes={needed}"
+            f"if you trust it, give max_bytes={needed} to the function of pureml_io that reads it"
         )
 
 
@@ -368,12 +392,15 @@ def _json(archive: Reader, entry: str, limit: int) -> Any:
         return found
 
     def finite(constant: str) -> Any:
-        raise ArchiveError(f"{entry!r} holds {constant}, which is not JSON")
+        raise ArchiveError(f"{entry!r} holds {constant:.80}, needed finite numbers")
+
+    def number(text: str) -> float:
+        return value if math.isfinite(value := float(text)) else finite(text)
 
     if archive.entries[entry].size > limit:
         raise ArchiveError(f"{entry!r} has {archive.entries[entry].size} bytes, more than {limit}")
     try:
-        return json.loads(archive.read(entry), object_pairs_hook=once, parse_constant=finite)
+        return json.loads(archive.read(entry), object_pairs_hook=once, parse_float=number, parse_constant=finite)
     except ArchiveError:
         raise
     except (ValueError, RecursionError) as error:

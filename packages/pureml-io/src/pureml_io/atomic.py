@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -22,8 +23,8 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
 
     The block writes a temporary file in the same folder, which is then flushed to disk and renamed over the target.
     If the block raises, the old file stays and the temporary one goes. Of several writers at once the last one to
-    finish wins. What writers of this target left behind when they were killed is removed; a temporary file whose
-    writer lives is locked and left alone.
+    finish wins. The new file has the permissions of the old one. What writers of this target left behind when they were
+    killed is removed; a temporary file whose writer lives is locked and left alone.
 
     Raises:
         FileNotFoundError: the folder does not exist.
@@ -41,6 +42,7 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
         with file:
             yield file
             file.flush()
+            _keep_mode(temporary, target)
             os.fsync(file.fileno())
             if fcntl is not None:  # still locked: nobody takes it for a leftover before it has its name
                 os.replace(temporary, target)
@@ -50,6 +52,14 @@ def replacing(target: Path) -> Iterator[IO[bytes]]:
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(target.parent)
+
+
+def _keep_mode(temporary: Path, target: Path) -> None:
+    """The permissions of the file that is replaced: what was private stays so."""
+    with contextlib.suppress(FileNotFoundError):
+        mode = stat.S_IMODE(target.stat().st_mode)
+        if mode != stat.S_IMODE(temporary.stat().st_mode):
+            temporary.chmod(mode)
 
 
 def _locked_file(folder: Path, prefix: str) -> tuple[IO[bytes], Path]:
@@ -70,10 +80,14 @@ def remove_leftovers(folder: Path, prefix: str) -> None:
     """Remove temporary files with names that begin so, whose writers have died."""
     for entry in os.scandir(folder):
         if entry.name.startswith(prefix) and entry.name.endswith(".tmp"):
-            # Gone meanwhile, or in use on Windows, or not ours: whatever cannot be removed does not hinder us.
-            with contextlib.suppress(OSError), open(entry.path, "rb") as file:
-                if fcntl is None or _lock(file):
-                    os.unlink(entry.path)
+            # Gone meanwhile, or not ours: whatever cannot be removed does not hinder us.
+            with contextlib.suppress(OSError):
+                if fcntl is None:
+                    os.unlink(entry.path)  # refused by Windows while its writer has it open
+                    continue
+                with open(entry.path, "r+b") as file:  # NFS locks what may be written; a pipe is no reason to wait
+                    if _lock(file):
+                        os.unlink(entry.path)
 
 
 def _lock(file: IO[Any]) -> bool:

@@ -213,7 +213,8 @@ def _entry(directory: bytes, at: int) -> tuple[Entry, int]:
     signature, _, version, flags, method, time, date, crc, packed, size = fields[:10]
     name_length, extra_length, comment_length, _, _, _, offset = fields[10:]
     at += CENTRAL.size
-    raw, extra = directory[at : at + name_length], directory[at + name_length :][:extra_length]
+    between, behind = at + name_length, at + name_length + extra_length
+    raw, extra = directory[at:between], directory[between:behind]
     name = raw.decode("ascii", "backslashreplace")
     if signature != b"PK\x01\x02" or comment_length or not raw.isascii() or name_length > MAX_NAME:
         raise ArchiveError(f"its directory is damaged at the entry {name!r:.80}")
@@ -225,4 +226,4 @@ def _entry(directory: bytes, at: int) -> tuple[Entry, int]:
         offset, extra = int.from_bytes(extra[4:], "little"), b""
     if extra:
         raise ArchiveError(f"not a PureML state archive: its entry {name!r} has extra fields")
-    return Entry(name, crc, size, offset, version, time, date), at + name_length + extra_length
+    return Entry(name, crc, size, offset, version, time, date), behind

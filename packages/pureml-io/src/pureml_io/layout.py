@@ -20,7 +20,7 @@ from numcodecs.checksum32 import CRC32C  # type: ignore[import-untyped]
 from .container import ArchiveError, Reader, checksum
 
 DTYPES = {
-    name: np.dtype(name).newbyteorder("<")
+    name: np.dtype(np.dtype(name).newbyteorder("<").str)  # as NumPy itself writes it: marked only if not native
     for name in (
         *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
         *("float16", "float32", "float64", "complex64", "complex128"),
@@ -96,6 +96,8 @@ class Layout:
             padded[tuple(slice(n) for n in piece.shape)] = piece
             piece = padded
         raw = np.ascontiguousarray(piece, DTYPES[self.dtype]).reshape(-1)
+        if raw.dtype == bool:
+            raw = raw.view(np.uint8) != 0  # np.empty and views make booleans of other bytes, which NumPy takes for true
         if level and (not sample or _worth(raw)):
             pieces = [blosc.compress(raw, b"zstd", level, blosc.BITSHUFFLE, 0)]
         else:
