@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pureml import Tensor, is_grad_enabled
-from pureml.base import NN
+from pureml.base import NN, BaseModel
 from pureml.evaluation import accuracy
 from pureml.layers import Affine, Dropout, Layer
 from pureml.training_utils import TensorDataset
@@ -80,6 +80,26 @@ class Watched(NN):
         if self.fail:
             raise KeyError("on purpose")
         return X
+
+
+class Wrapped(BaseModel):
+    """No layer itself, but made of some."""
+
+    def __init__(self) -> None:
+        self.drop = Dropout(0.5)
+        self._seen: list[bool] = []
+
+    def predict(self, X: Tensor) -> Tensor:
+        self._seen.append(self.drop.training)
+        return X
+
+    __call__ = predict
+
+
+def test_layers_of_what_is_no_layer_are_in_evaluation_mode_too() -> None:
+    model = Wrapped()
+    assert accuracy(model, TensorDataset(SCORES, LABELS), batch_size=2) == 0.75
+    assert model._seen == [False, False] and model.drop.training
 
 
 @pytest.mark.parametrize("fail", [False, True])

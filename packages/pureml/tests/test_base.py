@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from pureml.base import (
     NN,
+    BaseModel,
     get_mdl_named_buffers,
     get_mdl_params,
     load_params,
@@ -11,6 +12,7 @@ from pureml.base import (
     save_full_state,
     save_mdl_params,
 )
+from pureml.models.classical.knn import KNN
 from pureml_io import load
 from pureml_nn import Affine, BatchNorm1d, Sequential
 
@@ -97,3 +99,19 @@ def test_other_files(tmp_path):
     SGD(list(get_mdl_params(Model()).values()), 0.1).save_state(tmp_path / "optim")
     with pytest.raises(ValueError, match="needed one of a layer"):
         Model().load_params(tmp_path / "optim")
+
+
+def test_a_base_model_says_what_it_lacks():
+    class Mean(BaseModel):
+        def fit(self, X):
+            self.mean = np.mean(X)
+            return self
+
+    assert Mean().fit([1, 3]).mean == 2 and isinstance(Model(), BaseModel) and isinstance(KNN(1), BaseModel)
+    for name, arguments in [("predict", [1]), ("state", []), ("save_state", ["x"])]:
+        with pytest.raises(NotImplementedError, match=r"Mean has no (predict|state)"):
+            getattr(Mean(), name)(*arguments)
+    with pytest.raises(NotImplementedError, match="Mean has no restore"):
+        Mean().restore(Model().state())
+    with pytest.raises(NotImplementedError, match="BaseModel has no fit"):
+        BaseModel().fit([1])

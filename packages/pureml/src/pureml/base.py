@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -9,12 +10,13 @@ from typing import Any
 
 import numpy as np
 import pureml_io
-from pureml_core import Buffer, State, Tensor, named_tensors, parameters
+from pureml_core import Buffer, Composite, Saved, State, Tensor, named_tensors, parameters
 from pureml_nn import NN, Layer
 from pureml_nn.layer_state import PARAMETERS, restore_parameters
 
 __all__ = [
     "NN",
+    "BaseModel",
     "get_mdl_named_buffers",
     "get_mdl_params",
     "load_params",
@@ -22,6 +24,35 @@ __all__ = [
     "save_full_state",
     "save_mdl_params",
 ]
+
+
+class BaseModel(Composite, Saved, ABC):
+    """A model of any kind: a subclass defines `fit` and `predict`, and `state` and `restore` if it is to be saved.
+
+    `NN`, whose layers make up its state, counts as one: `isinstance(NN(), BaseModel)`.
+
+    Raises: NotImplementedError in a method that the subclass does not define, and in `save_state` and `load_state`
+        without `state` and `restore`.
+    """
+
+    def fit(self, *data: Any, **settings: Any) -> Any:
+        """Learn from data; the subclass says."""
+        raise NotImplementedError(f"{type(self).__name__} has no fit()")
+
+    def predict(self, *inputs: Any, **settings: Any) -> Any:
+        """What the model says of inputs; the subclass says."""
+        raise NotImplementedError(f"{type(self).__name__} has no predict()")
+
+    def state(self) -> State:
+        """A copy of all that was learned; the subclass says."""
+        raise NotImplementedError(f"{type(self).__name__} has no state(), which save_state() writes")
+
+    def restore(self, state: State, *, strict: bool = True) -> Any:
+        """Take a state, all or nothing; the subclass says."""
+        raise NotImplementedError(f"{type(self).__name__} has no restore(), which load_state() calls")
+
+
+BaseModel.register(NN)
 
 
 def get_mdl_params(mdl: Any) -> dict[str, Tensor]:

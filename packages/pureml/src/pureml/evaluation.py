@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from pureml_core import Tensor, no_grad
 from pureml_data import DataLoader
-from pureml_nn import Layer
 from pureml_nn.layer import named_layers
 from pureml_nn.metrics import Metric
 
@@ -88,8 +87,9 @@ def _evaluating(mdl: Any) -> Iterator[None]:
     """Evaluation mode in every layer of the model, and then each layer's own mode again."""
     modes = [(layer, layer.training) for _, layer in named_layers(mdl)]
     try:
-        if isinstance(mdl, Layer):
-            mdl.eval()
+        for layer, _ in modes:
+            if layer.training:  # by now an outer one may have switched it
+                layer.eval()
         yield
     finally:
         for layer, training in modes:

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from pureml_core import Saved, State, Tensor, no_grad
+from pureml_core import State, Tensor, no_grad
 from pureml_core.state import decode, encode
 
+from ...base import BaseModel
 from ...general_math import euclidean_distance
 
 __all__ = ["KNN"]
@@ -18,7 +19,7 @@ KIND = "pureml.KNN/1"
 SLAB = 1 << 21  # differences of so many numbers are held at a time
 
 
-class KNN(Saved):
+class KNN(BaseModel):
     """The commonest label among the k training samples nearest to a query; of equally common ones the nearest.
 
     Args:
