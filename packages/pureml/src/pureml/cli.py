@@ -22,16 +22,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             found = pureml_io.diff(given.a, given.b, max_bytes=given.max_bytes)
             status = int(bool(found))
+        _print(json.dumps(found.to_json(), indent=2) if given.json else str(found))
+        return status
     except (OSError, ValueError) as error:
         print(f"pureml {given.command}: {error}", file=sys.stderr)
         return 2
-    _print(json.dumps(found.to_json(), indent=2) if given.json else str(found))
-    return status
 
 
 def _print(text: str) -> None:
     """Print also what the terminal has no letters for, and to a reader who goes away early, as `head` does."""
-    encoding = sys.stdout.encoding or "utf-8"
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     try:
         print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
     except BrokenPipeError:
