@@ -29,10 +29,12 @@ class Block:
         self.ours = own is not None
         self.dtype = np.dtype(own["dtype"] if self.ours else array.dtype).newbyteorder("=")
         self.coded = self.ours and self.dtype.kind in CODED
-        held = np.dtype(array.dtype)
-        if self.coded and CODED[self.dtype.kind] == held:
-            held = np.dtype((np.void, held.itemsize * array.shape[-1]))
-        if self.dtype.itemsize != held.itemsize or (not self.coded and self.dtype != held):
+        if self.coded:  # (rows, ..., numbers of one value)
+            base = np.dtype(CODED[self.dtype.kind])
+            fits = array.dtype == base and array.shape[1:][-1:] == (self.dtype.itemsize // base.itemsize,)
+        else:
+            fits = array.dtype == self.dtype and array.ndim > 0
+        if not fits:
             raise ValueError(f"its attribute says {self.dtype}, but it has the shape {array.shape} of {array.dtype}")
         self.rows: int = array.shape[0]
         self.shape: tuple[int, ...] = array.shape[1:-1] if self.coded else array.shape[1:]
