@@ -169,8 +169,15 @@ def test_modes_nest_and_are_reused():
     def f(x):
         return x * 2.0
 
+    @no_grad
+    def g(x):
+        return x * 2.0, enable_grad(f)(x), enable_grad(lambda: x * 2.0)()
+
     assert not f(leaf(2)).requires_grad
+    assert [y.requires_grad for y in g(leaf(2))] == [False, False, True] and g.__name__ == "g"
     assert (leaf(2) * 2.0).requires_grad
+    with pytest.raises(TypeError, match="no_grad: given False, needed a function"):
+        no_grad(False)
     with pytest.raises(TypeError, match="generator"):
 
         @no_grad()

@@ -324,3 +324,10 @@ def test_masked_arrays_are_refused():
     for call in (lambda: Tensor(masked), lambda: x * masked, lambda: masked * x, lambda: np.ma.exp(x)):
         with pytest.raises(TypeError):
             call()
+
+
+def test_the_padding_row_of_a_table_goes_along_with_its_copies():
+    table = Tensor(np.ones((3, 2)), requires_grad=True)
+    table.padding_idx = 1
+    for copied in (copy.deepcopy(table), pickle.loads(pickle.dumps(table))):
+        assert copied.padding_idx == 1

@@ -67,6 +67,12 @@ def test_a_given_table_keeps_its_padding_row():
     assert np.array_equal(Embedding(5, 3, pad_idx=1, W=W)([1]).data, W[[1]])
 
 
+def test_the_table_tells_optimizers_of_its_padding_row():
+    assert Embedding(5, 3, pad_idx=1, W=W).W.padding_idx == 1
+    assert Embedding(5, 3, pad_idx=1, W=Tensor(W, requires_grad=True)).astype(np.float64).W.padding_idx == 1
+    assert not hasattr(Embedding(5, 3).W, "padding_idx")
+
+
 def test_dense_and_sparse_gradients():
     dense, sparse = Embedding(1000, 3, seed=0), Embedding(1000, 3, seed=0, sparse=True)
     for layer in (dense, sparse):

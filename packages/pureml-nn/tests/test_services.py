@@ -443,3 +443,30 @@ def test_an_error_that_a_model_catches_costs_no_row():
                 return self.right(X)
 
     assert [row.calls for row in summary(Trying(), (4, 3)).rows] == [1, 0, 1]
+
+
+def test_the_mode_is_an_attribute_that_tells_of_its_changes():
+    class Noisy(Layer):
+        def __init__(self, **mode):
+            super().__init__(**mode)
+            self.told = []
+
+        def on_mode_change(self, training):
+            self.told.append(training)
+
+    class Plain(Layer):
+        def __init__(self):
+            self.inner = Noisy(training=False)
+
+    model = Plain()
+    assert model.training and not model.inner.training and model.inner.told == []
+    model.eval()
+    model.train().train()
+    model.inner.training = 0
+    assert model.training and model.inner.training is False and model.inner.told == [True, False]
+    assert "training" not in Noisy().state().literals["settings"][""]
+
+
+def test_a_layer_takes_no_other_settings_than_its_mode():
+    with pytest.raises(TypeError, match="unexpected keyword argument 'size'"):
+        Layer(size=3)

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 from pureml_core import Composite, Parameter, RowSparse, State, Tensor
-from pureml_optim import SGD, Adam, AdamW, Muon, Optimizer, RMSProp, between
+from pureml_optim import LAMB, SGD, Adafactor, Adam, AdamW, Muon, Optimizer, RMSProp, between
 
 
 class Model(Composite):
@@ -548,3 +548,49 @@ def test_slots_with_denormal_numbers_become_zero_but_in_half_precision(dtype, ke
         optim.step()
     v = optim.state().arrays["v.0"]
     assert (v[0] > 0) == kept and v[1] > 0.99
+
+
+@pytest.mark.parametrize("settings", [{"decoupled_wd": True}, {"decoupled_wd": False}])
+@pytest.mark.parametrize("cls", [SGD, Adam, LAMB, Adafactor, Muon])
+def test_a_padding_row_does_not_decay_without_a_gradient(cls, settings):
+    table = Tensor(np.full((4, 3), 3.0), requires_grad=True)
+    table.padding_idx = 1
+    optim = cls([table], 0.1, weight_decay=0.5, **settings)
+    for g in (np.array([[1.0], [0], [0], [1]]) * np.ones(3), RowSparse(np.array([0]), np.ones((1, 3)), (4, 3))):
+        table.grad = g
+        optim.step()
+        assert np.array_equal(table.data[1], [3, 3, 3]) and (table.data[0] < 3).all()
+    table.grad = np.ones((4, 3))  # of another layer that uses the table too
+    optim.step()
+    assert (table.data[1] < 3).all()
+
+
+def test_settings_are_attributes():
+    w, b = (Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    optim = Adam([{"params": [w]}, {"params": [b], "weight_decay": 0.5, "beta1": 0.1}], 0.1, weight_decay=0.01)
+    assert (optim.beta1, optim.beta2, optim.weight_decay, optim.decoupled_wd, optim.maximize) == (
+        0.9, 0.999, 0.01, True, False,
+    )  # fmt: skip
+    optim.weight_decay, optim.beta1 = np.float32(0.25), 0.8
+    assert [g.settings["weight_decay"] for g in optim.groups] == [0.25, 0.5]
+    assert [g.settings["beta1"] for g in optim.groups] == [0.8, 0.1]
+    assert type(optim.weight_decay) is float
+    again = Adam([{"params": [w]}, {"params": [b], "weight_decay": 0.5, "beta1": 0.1}], 0.1)
+    again.restore(optim.state())
+    assert (again.weight_decay, again.beta1) == (0.25, 0.8)
+    with pytest.raises(ValueError, match=r"Adam: beta1: given 1\.5"):
+        optim.beta1 = 1.5
+    assert optim.beta1 == 0.8
+
+
+def test_a_setting_that_is_set_acts_at_the_next_step():
+    w = Tensor(np.ones(2), requires_grad=True)
+    w.grad = np.zeros(2)
+    optim = SGD([w], 0.1)
+    optim.step()
+    assert w.data.tolist() == [1, 1]
+    optim.weight_decay = 1
+    optim.step()
+    assert np.allclose(w.data, 0.9) and "weight_decay=1.0" in repr(optim)
+    optim.groups[0].settings["weight_decay"] = 0.5
+    assert optim.weight_decay == 0.5

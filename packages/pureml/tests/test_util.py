@@ -159,6 +159,11 @@ def test_layer_contract(name):
             util.validate_layer_contract(layer, tensor_type=Tensor)
 
 
+def test_what_has_no_parameters_is_no_layer():
+    with pytest.raises(TypeError, match="needed a layer"):
+        util.validate_layer_contract(object(), tensor_type=Tensor)
+
+
 def test_checks():
     ctx = {}
     assert util.ensure_context_dict(ctx) is ctx

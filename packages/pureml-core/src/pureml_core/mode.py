@@ -29,9 +29,13 @@ def _leave(block: Any) -> None:
 
 
 class _Mode:
-    """A context manager and a decorator, reusable and nestable."""
+    """A context manager and a decorator, with parentheses or without; reusable and nestable."""
 
     enabled: ClassVar[bool]
+
+    def __new__(cls, f: Callable[..., Any] | None = None) -> Any:
+        mode = super().__new__(cls)
+        return mode if f is None else mode(f)
 
     def __enter__(self) -> None:
         before = _mode.get()
@@ -41,6 +45,8 @@ class _Mode:
         _leave(self)
 
     def __call__(self, f: F) -> F:
+        if not callable(f):
+            raise TypeError(f"{type(self).__name__}: given {f!r}, needed a function to decorate, or nothing")
         if inspect.isgeneratorfunction(f) or inspect.isasyncgenfunction(f):
             raise TypeError(
                 f"{type(self).__name__} cannot decorate the generator function {f.__qualname__}: its caller would "
@@ -63,7 +69,7 @@ class _Mode:
 
 
 class no_grad(_Mode):
-    """Record nothing inside: `with no_grad(): ...` or `@no_grad()`.
+    """Record nothing inside: `with no_grad(): ...` or, before a function, `@no_grad`.
 
     Holds for the current thread or asyncio task only.
 

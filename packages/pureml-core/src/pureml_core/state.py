@@ -267,8 +267,8 @@ def _unpacked(
 class Saved:
     """Adds `save_state` and `load_state` to a Stateful class, through whichever package stores states."""
 
-    def save_state(self: Stateful, path: str | PathLike[str], **settings: Any) -> Any:
-        """Write the state to a file; with pureml-io to `path` with `.pureml.zip` appended, and returns that path.
+    def save_state(self: Stateful, pth: str | PathLike[str], **settings: Any) -> Any:
+        """Write the state to a file; with pureml-io to `pth` with `.pureml.zip` appended, and returns that path.
 
         Args:
             settings: are passed on to the store; pureml-io knows `compression_level`.
@@ -276,30 +276,30 @@ class Saved:
         Raises:
             ImportError: no installed package stores states.
         """
-        return Saved.write_state(self.state(), path, **settings)
+        return Saved.write_state(self.state(), pth, **settings)
 
-    def load_state(self, path: str | PathLike[str], *, strict: bool = True) -> Self:
-        """Take the state that `save_state` wrote to `path`, all or nothing; returns the object itself.
+    def load_state(self, pth: str | PathLike[str], *, strict: bool = True) -> Self:
+        """Take the state that `save_state` wrote to `pth`, all or nothing; returns the object itself.
 
-        `restore(read_state(path), strict=False)` returns what was skipped.
+        `restore(read_state(pth), strict=False)` returns what was skipped.
 
         Raises:
             FileNotFoundError: there is no such file.
             ValueError: the file is damaged, or its state does not fit this object.
             ImportError: no installed package stores states.
         """
-        self.restore(Saved.read_state(path), strict=strict)  # type: ignore[attr-defined]
+        self.restore(Saved.read_state(pth), strict=strict)  # type: ignore[attr-defined]
         return self
 
     @staticmethod
-    def write_state(state: State, path: str | PathLike[str], **settings: Any) -> Any:
+    def write_state(state: State, pth: str | PathLike[str], **settings: Any) -> Any:
         """Write a State to a file, as `save_state` does."""
-        return _store().save(state, path, **settings)
+        return _store().save(state, pth, **settings)
 
     @staticmethod
-    def read_state(path: str | PathLike[str]) -> State:
+    def read_state(pth: str | PathLike[str]) -> State:
         """The State in a file, for whoever restores it with settings of its own."""
-        state: State = _store().load(path)
+        state: State = _store().load(pth)
         return state
 
 

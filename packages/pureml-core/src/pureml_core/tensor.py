@@ -60,6 +60,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         "_ndarray",
         "_node",
         "_requires_grad",
+        "padding_idx",
     )
 
     _ndarray: np.ndarray
@@ -70,6 +71,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
     _changed: list[int]
     _declared: bool
     _born: int  # when a leaf was made by hand, on the clock of the history
+    padding_idx: int | None  # of a table with one, set by the layer: the row that optimizers leave alone
 
     def __init__(
         self,
@@ -358,10 +360,10 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         arrays = (self._ndarray, self._grad)
         if copy:
             arrays = (self._ndarray.copy(), None if self._grad is None else self._grad.copy())
-        return (*arrays, self._requires_grad, getattr(self, "_declared", False))
+        return (*arrays, self._requires_grad, getattr(self, "_declared", False), getattr(self, "padding_idx", None))
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        self._ndarray, self._grad, self._requires_grad, self._declared = state
+        self._ndarray, self._grad, self._requires_grad, self._declared, self.padding_idx = state
         self._node = None
         self._changed = [0]
 

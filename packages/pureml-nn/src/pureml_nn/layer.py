@@ -27,10 +27,13 @@ class Layer(Layered, Saved):
     same when a state is restored; all but `method` and `seed`, which say how values were first drawn.
     """
 
-    training: bool = True
+    _training = True
     _call_hooks: Hooks | None = None
     _numbered: ClassVar[str] = ""  # the list whose items are shown by their numbers alone
     drawn_by: ClassVar[frozenset[str]] = frozenset({"method", "seed"})  # no settings: how values were first drawn
+
+    def __init__(self, *, training: bool = True) -> None:
+        self._training = bool(training)
 
     def forward(self, *inputs: Any, **settings: Any) -> Any:
         """What the layer computes; the subclass says."""
@@ -114,6 +117,20 @@ class Layer(Layered, Saved):
     ) -> Summary:
         """A table of the layers inside: shapes, parameters, multiply-adds, memory; see `pureml_nn.summary`."""
         return summary(self, input_shape, inputs=inputs, dtype=dtype, **settings)
+
+    @property
+    def training(self) -> bool:
+        """The mode, training or evaluation. Setting it leaves the layers inside as they are; `train` switches all."""
+        return self._training
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        before, self._training = self._training, bool(mode)
+        if self._training != before:
+            self.on_mode_change(self._training)
+
+    def on_mode_change(self, training: bool) -> None:
+        """Called when the mode has changed; for a subclass that has something to do then."""
 
     def train(self, mode: bool = True) -> Self:
         """Switch to training mode, here and in every layer inside; returns the layer."""
@@ -250,7 +267,7 @@ class NN(Layer):
         """As for every layer; with `load_literals` also the literals of attributes that exist here."""
         return self._restore(state, strict=strict, load_literals=load_literals)
 
-    def save_state(  # type: ignore[override]  # the published library calls it pth
+    def save_state(  # type: ignore[override]  # without other settings
         self, pth: str | PathLike[str], *, compression_level: int = 3
     ) -> Any:
         """Write parameters, buffers, generators and literals to `pth` with `.pureml.zip` appended; returns the path."""

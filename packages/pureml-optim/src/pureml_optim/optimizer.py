@@ -34,12 +34,36 @@ ShapeOf: TypeAlias = Callable[[Shape], Shape | None]  # of a slot, for a paramet
 Params: TypeAlias = Any  # tensors in any iterable or by name, an object to walk, or a list of groups
 
 
+class Setting:
+    """A setting as an attribute of its optimizer.
+
+    Setting it also sets it in all groups but those that were given another value than the common one.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, optim: Optimizer | None, owner: type | None = None) -> Any:
+        return self if optim is None else optim._common[self.name]
+
+    def __set__(self, optim: Optimizer, value: Any) -> None:
+        new = optim._checked({self.name: value})[self.name]
+        before = optim._common[self.name]
+        optim._defaults[self.name] = new
+        for group in optim.groups:
+            if group.settings[self.name] == before:
+                group.settings[self.name] = new
+
+
 class Optimizer(Saved):
     """What all optimizers share. Parameters without a gradient are left alone at a step: no decay, no step counted.
 
     Of a table with a row-sparse gradient (`Embedding(sparse=True)`, `table[rows]`) only the touched rows and their
     slots take part: the other rows do not decay, and their moments neither fade nor move them. The step counts for the
     whole parameter. Rules over whole arrays (`blocks = False`) take such a gradient as a dense one.
+
+    The padding row of a table (`padding_idx` of the tensor, set by an Embedding that has one) does not decay either, as
+    long as its gradient is zero.
 
     Slots have the parameter's dtype. In float16 what is below 6e-8 is zero, such as the square of a gradient below
     2.4e-4 and the default `delta` of Adam: the weight is then infinite or nan, as in PyTorch.
@@ -65,6 +89,8 @@ class Optimizer(Saved):
 
     Attributes:
         groups: the groups, at least one.
+        weight_decay, decoupled_wd, maximize and the settings of the rule: common to all groups that were given none
+            of their own. They can be set.
         initial_lr: the rate that the first scheduler found, None before; it is part of the state, so that a scheduler
             made with `last_step` starts from it and not from the rate that was reached.
     """
@@ -81,6 +107,16 @@ class Optimizer(Saved):
 
     own_decay: ClassVar[bool] = False
     """Whether `update` applies decoupled decay by itself; decay that joins the gradient is in `g` already."""
+
+    weight_decay = Setting("weight_decay")
+    decoupled_wd = Setting("decoupled_wd")
+    maximize = Setting("maximize")
+
+    def __init_subclass__(cls, **others: Any) -> None:
+        super().__init_subclass__(**others)
+        for name in cls.settings:
+            if not hasattr(cls, name):
+                setattr(cls, name, Setting(name))
 
     def __init__(
         self,
@@ -171,7 +207,10 @@ class Optimizer(Saved):
                 self._plan = Plan(live, self._slot_shapes, self.blocks)
             # A gradient that is not finite shows in the weights; the anomaly mode finds its origin.
             with np.errstate(all="ignore"):
+                padding = self._padding(live)
                 self._plan.apply(self._update_of)
+                for table, i, row in padding:
+                    table[i] = row
         finally:
             for e in live:
                 e.g = None
@@ -221,8 +260,7 @@ class Optimizer(Saved):
             entry.tensor.grad = None
 
     def __repr__(self) -> str:
-        common = self._defaults if len(self.groups) > 1 else self.groups[0].settings
-        settings = ", ".join(f"{name}={value!r}" for name, value in common.items())
+        settings = ", ".join(f"{name}={value!r}" for name, value in self._common.items())
         groups = f" in {len(self.groups)} groups" if len(self.groups) > 1 else ""
         return f"{type(self).__name__}({len(self._entries)} parameters{groups}, {settings})"
 
@@ -278,6 +316,11 @@ class Optimizer(Saved):
 
     # ---- inside
 
+    @property
+    def _common(self) -> dict[str, Any]:
+        """The settings of groups that have none of their own."""
+        return self._defaults if len(self.groups) > 1 else self.groups[0].settings
+
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as plain Python values, or an error that names the wrong one."""
         return checked(type(self).__name__, COMMON | dict(self.settings), given)
@@ -302,6 +345,17 @@ class Optimizer(Saved):
                     slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
 
         return step
+
+    def _padding(self, live: Iterable[Entry]) -> list[tuple[np.ndarray, int, Any]]:
+        """Padding rows that decay alone would move: (table, index, a copy of the row)."""
+        return [
+            (e.tensor.data, i, e.tensor.data[i].copy())
+            for e in live
+            if e.group.settings["weight_decay"] > 0
+            and (i := getattr(e.tensor, "padding_idx", None)) is not None
+            and isinstance(e.g, np.ndarray)  # a row-sparse one leaves it alone anyway
+            and not e.g[i].any()
+        ]
 
     def _by_pattern(self, params: Params, groups: Mapping[Any, Mapping[str, Any]]) -> list[tuple[Params, Any]]:
         """Parameters and settings: those that fit no pattern first, then each pattern's."""

@@ -166,9 +166,12 @@ def validate_layer_contract(layer: Any, *, tensor_type: type) -> None:
     """Check that a layer's `parameters` are tensors that are trained, and its `named_buffers()`, if any, can be saved.
 
     Raises:
-        TypeError: a parameter is no `tensor_type`, or a buffer is neither one, nor an array, nor a JSON value.
+        TypeError: `layer` has no parameters, one is no `tensor_type`, or a buffer is neither one, nor an array, nor a
+            JSON value.
         ValueError: a parameter has no `requires_grad`.
     """
+    if not hasattr(layer, "parameters"):
+        raise TypeError(f"given {layer!r:.100}, needed a layer: it has no attribute 'parameters'")
     for i, parameter in enumerate(layer.parameters):
         if not isinstance(parameter, tensor_type):
             raise TypeError(f"parameters[{i}] is a {type(parameter).__name__}, needed a {tensor_type.__name__}")

@@ -37,7 +37,8 @@ class Embedding(Layer):
     Args:
         V, D: the size of the vocabulary and of a row.
         pad_idx: the index that stands for "nothing here", 0 to V - 1, or None. Its row is zero at first, unless W is
-            given, and never receives a gradient. It is kept as `padding_idx`.
+            given, and never receives a gradient; an optimizer's weight decay leaves it alone. It is kept as
+            `padding_idx`.
         method: how W is drawn, with fan_in D and fan_out V; see `init`.
         W: initial values of shape (V, D). An array is copied; a Parameter is used as it is, so that layers can share
             it.
@@ -83,6 +84,8 @@ class Embedding(Layer):
         self.W = Parameter.given(W, shape, lambda: init.draw(method, shape, self.D, self.V, rng))
         if W is None and self.padding_idx is not None:
             self.W.data[self.padding_idx] = 0
+        if self.padding_idx is not None:
+            self.W.padding_idx = self.padding_idx  # tells optimizers to leave the row alone
         self.training = bool(training)
 
     def forward(self, X: Any) -> Tensor:

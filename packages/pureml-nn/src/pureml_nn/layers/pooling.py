@@ -120,6 +120,13 @@ class _Pool(Layer):
         self.dilation = sizes(name, "dilation", dilation, self.axes)
         self.pad_with = float(pad_with)
         self.training = bool(training)
+        if self.pad_with == -math.inf and not isinstance(self.padding, str):
+            for k, p, d in zip(self.kernel_size, self.padding, self.dilation, strict=True):
+                if p > d * (k - 1):
+                    raise ValueError(
+                        f"{name}: given padding {p} with windows of {k} and dilation {d}, so that the first holds "
+                        "nothing but padding; needed padding of at most half a window"
+                    )
 
     def forward(self, X: Tensor) -> Tensor:
         """(B, C, L) -> (B, C, L') or (B, C, H, W) -> (B, C, H', W')"""

@@ -83,7 +83,7 @@ class KNN(BaseModel):
         self.X, self.Y = self._standardised(X), Y.copy()
         return self
 
-    def predict(self, x_q: Any) -> Any:
+    def predict(self, x: Any) -> Any:
         """The label of a query (n,), or the labels (m,) of a table of queries (m, n).
 
         Raises:
@@ -92,7 +92,7 @@ class KNN(BaseModel):
         """
         if self.X is None:
             raise RuntimeError("KNN.predict: the model has no samples; call fit first")
-        queries = _samples(x_q)
+        queries = _samples(x)
         if queries.ndim not in (1, 2) or queries.shape[-1] != self.X.shape[1]:
             n = self.X.shape[1]
             raise ValueError(f"KNN.predict: given a query of shape {queries.shape}, needed ({n},) or (m, {n})")
