@@ -260,7 +260,7 @@ def checked(archive: Reader, max_bytes: float | None) -> Contents:
     """What an archive holds, once all but its chunks has been compared with the manifest."""
     attributes = _attributes(archive)
     layouts = _manifest(attributes["manifest"], len(archive.entries))
-    _check_size(sum(math.prod(at.grid) * at.chunk_nbytes for at in layouts.values()), archive.size, max_bytes)
+    check_size(sum(math.prod(at.grid) * at.chunk_nbytes for at in layouts.values()), archive.size, max_bytes)
     level = attributes["compression_level"]
     expected = {"zarr.json"}
     for name, layout in layouts.items():
@@ -366,7 +366,7 @@ def _longer(chunk: int, axis: int) -> bool:
     return chunk > max(axis, 1)
 
 
-def _check_size(needed: int, size: int, max_bytes: float | None) -> None:
+def check_size(needed: int, size: int, max_bytes: float | None) -> None:
     allowed = max(UNASKED, RATIO * size) if max_bytes is None else max_bytes
     if not needed <= allowed:  # nor if it is nan
         raise ArchiveError(

@@ -10,7 +10,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from ..archive import ArchiveError, _check_size
+from ..archive import ArchiveError, check_size
 from ..atomic import replacing
 from .tensors import arrays_of, numbers, reading, refuse_pickle
 
@@ -70,7 +70,7 @@ def load_npz(path: str | PathLike[str], *, max_bytes: int | None = None) -> dict
 def _read(file: IO[bytes], max_bytes: int | None) -> dict[str, np.ndarray]:
     arrays: dict[str, np.ndarray] = {}
     with zipfile.ZipFile(file) as archive:
-        _check_size(sum(info.file_size for info in archive.infolist()), file.seek(0, 2), max_bytes)
+        check_size(sum(info.file_size for info in archive.infolist()), file.seek(0, 2), max_bytes)
         for info in archive.infolist():
             name = info.filename.removesuffix(".npy")
             if name in arrays:

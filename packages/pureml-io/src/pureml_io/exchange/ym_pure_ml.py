@@ -24,7 +24,7 @@ from numcodecs import blosc  # type: ignore[import-untyped]
 from pureml_core import Tensor
 from pureml_core.state import Composite, State, Stateful, is_literal, parameters
 
-from ..archive import ArchiveError, MissingArrayError, _check_size
+from ..archive import ArchiveError, MissingArrayError, check_size
 from ..layout import DTYPES
 from .tensors import numbers, reading, tensors_of, write
 
@@ -172,7 +172,7 @@ def _read(file: IO[bytes], max_bytes: int | None) -> State:
             raise ArchiveError("not an archive of ym-pure-ml: it lists no blocks")
         dtypes = {name: _described(archive, entries, name, shape) for name, shape in shapes.items()}
         needed = sum(math.prod(shape) * dtypes[name].itemsize for name, shape in shapes.items())
-        _check_size(needed, file.seek(0, 2), max_bytes)
+        check_size(needed, file.seek(0, 2), max_bytes)
         arrays = {}
         expected = {"zarr.json"}
         for name, shape in shapes.items():
