@@ -1,5 +1,6 @@
 """MnistDataset: the official digits, read in chunks, and clear errors."""
 
+import gc
 import hashlib
 import os
 import pickle
@@ -8,6 +9,7 @@ import struct
 import subprocess
 import sys
 import tracemalloc
+import weakref
 import zipfile
 
 import numpy as np
@@ -76,7 +78,9 @@ def test_a_sample(mode, in_memory, index):
 @modes
 @storage
 @pytest.mark.parametrize(
-    "index", [slice(4990, 5010), slice(20, 0, -7), slice(3, 3), [9999, 0, -1, 0, 5000], []], ids=str
+    "index",
+    [slice(4990, 5010), slice(20, 0, -7), slice(3, 3), [9999, 0, -1, 0, 5000], [], np.array([255, 0], np.uint8)],
+    ids=str,
 )
 def test_a_batch(mode, in_memory, index, split):
     with MnistDataset(mode, in_memory=in_memory) as dataset, MnistDataset(mode, in_memory=True) as held:
@@ -199,6 +203,24 @@ def test_a_forked_process_opens_the_archive_itself():
 # ---- errors
 
 
+def test_in_memory_is_true_or_false():
+    with pytest.raises(TypeError, match="in_memory must be True or False, given 'no'"):
+        MnistDataset(in_memory="no")
+
+
+@storage
+def test_what_is_dropped_is_freed(in_memory):
+    gc.disable()
+    try:
+        test = MnistDataset("test", in_memory=in_memory)
+        test[0]
+        held = weakref.ref(test.X), weakref.ref(test.store)
+        del test
+        assert all(ref() is None for ref in held)
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("mode", ["validation", "", None, ["train"]])
 def test_another_mode_is_refused(mode):
     with pytest.raises(ValueError, match="'train' or 'test', given"):
@@ -225,8 +247,12 @@ def test_any_use_after_close_is_an_error(in_memory):
     loader = DataLoader(test, 100, shuffle=True)
     under_way = iter(loader)
     next(under_way)
+    images = test.X
     test.close()
     test.close()
+    if not in_memory:
+        with pytest.raises(ValueError, match="closed"):
+            images[:2]
     uses = [
         lambda: len(test),
         lambda: test[0],

@@ -1,5 +1,6 @@
 """ZarrDataset, ChunkSampler and write_zarr: every sample once, little memory, exact resume, clear errors."""
 
+import gc
 import http.client
 import itertools
 import os
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import weakref
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -83,6 +85,20 @@ def test_the_reader_gives_what_is_asked_for(n, chunk, window, data):
     for item, (rows,) in zip(asked, reader.in_order(asked, window), strict=True):
         np.testing.assert_array_equal(rows, np.arange(n)[item])
         np.testing.assert_array_equal(reader.rows(item)[0], np.arange(n)[item])
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.uint64, ">i4"])
+def test_index_arrays_of_any_integers(dtype):
+    reader = counting_reader(400, 300, [])
+    np.testing.assert_array_equal(reader.rows(np.array([3, 100], dtype))[0], [3, 100])
+
+
+def test_no_more_is_held_than_there_is():
+    n = 10**12
+    long = ChunkReader(lambda start, stop: (np.arange(start, stop),), n, 4)
+    assert long.rows(slice(n - 3, 5, -(10**11)))[0].tolist() == [*range(n - 3, 5, -(10**11))]
+    short = ChunkReader(lambda start, stop: (np.arange(start, stop),), 5, n)
+    assert [rows.tolist() for (rows,) in short.in_order([np.array([3]), np.array([1])], 8 * n)] == [[3], [1]]
 
 
 def counting_reader(n, chunk, decoded):
@@ -246,7 +262,26 @@ def test_a_forked_process_opens_a_zip_anew(folder, tmp_path):
             os._exit(0)
         assert os.waitpid(child, 0)[1] == 0
     """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_process_reads_a_zip_that_was_given_open_through_a_file_of_its_own(folder, tmp_path):
+    path = zipped(folder / "xy.zarr", tmp_path)
+    code = f"""if True:
+        import os, zarr
+        from pureml_data import ZarrDataset
+        store = zarr.storage.ZipStore({str(path)!r}, mode="r")
+        dataset = ZarrDataset(zarr.open_group(store, mode="r"))
+        def position(): return os.lseek(store._zf.fp.fileno(), 0, os.SEEK_CUR)
+        before = position()
+        child = os.fork()
+        if not child:
+            os._exit(dataset[50][1].item() != 50)
+        assert os.waitpid(child, 0)[1] == 0
+        assert position() == before and dataset[50][1].item() == 50
+    """
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
 def test_a_copy_opens_it_anew(folder):
@@ -276,7 +311,14 @@ def test_a_zip_file(folder, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "settings", [{"chunks": (7, 2, 2)}, {"chunks": (5, 2, 3), "shards": (20, 2, 3)}, {"zarr_format": 2}]
+    "settings",
+    [
+        {"chunks": (7, 2, 2)},
+        {"chunks": (1000, 1, 3)},
+        {"chunks": (5, 2, 3), "shards": (20, 2, 3)},
+        {"zarr_format": 2},
+        {"zarr_format": 2, "order": "F", "chunks": (9, 2, 2)},
+    ],
 )
 def test_arrays_that_others_wrote(tmp_path, settings):
     group = zarr.open_group(tmp_path / "g", mode="w", zarr_format=settings.get("zarr_format", 3))
@@ -375,12 +417,16 @@ def test_on_s3(folder):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-def test_a_forked_process_refuses_a_url(url):
+@pytest.mark.parametrize("opened", ["{}", "zarr.open_group(zarr.storage.ObjectStore(from_url({})), mode='r')"])
+def test_a_forked_process_refuses_a_url(url, opened):
     pytest.importorskip("obstore", reason="needs pureml-data[remote]")
     code = f"""if True:
-        import os
+        import os, zarr
+        from functools import partial
+        from obstore.store import from_url
         from pureml_data import ZarrDataset
-        dataset = ZarrDataset("{url}/xy.zarr")
+        from_url = partial(from_url, client_options={{"allow_http": True}})
+        dataset = ZarrDataset({opened.format(repr(url + "/xy.zarr"))})
         child = os.fork()
         if not child:
             try:
@@ -390,7 +436,7 @@ def test_a_forked_process_refuses_a_url(url):
             os._exit(2)
         os._exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 1)
     """
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
 def test_without_obstore_a_url_names_the_extra(monkeypatch):
@@ -418,7 +464,23 @@ def test_what_cannot_be_opened(folder, tmp_path):
     group.create_array("c", shape=(3,), dtype="datetime64[s]")
     group.create_array("d", shape=(), dtype="f4")
     group.create_group("none")
+    for name, metadata in {
+        "garbage": "{",
+        "list": "[]",
+        "no type": '{"zarr_format": 3, "node_type": "array"}',
+        "note": '{"zarr_format": 3, "node_type": "group", "attributes": {"pureml_data": 3}}',
+        "names": '{"zarr_format": 3, "node_type": "group", "attributes": {"pureml_data": {"fields": [3]}}}',
+    }.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "zarr.json").write_text(metadata)
     table = [
+        *[
+            (partial(ZarrDataset, tmp_path / name), ValueError, f"{name}: the zarr metadata cannot be read")
+            for name in ("garbage", "list", "no type", "note", "names")
+        ],
+        (lambda: ZarrDataset(tmp_path / "g", ["a", "a"]), ValueError, "fields must differ"),
+        (lambda: ZarrDataset(tmp_path / "g", ["a", 3]), TypeError, "names of arrays, given 3"),
+        (lambda: ZarrDataset(tmp_path / "g", "a", storage_options={"region": "x"}), ValueError, "are for a URL"),
         (lambda: ZarrDataset(tmp_path / "nowhere"), FileNotFoundError, "no zarr array or group"),
         (lambda: ZarrDataset(tmp_path / "empty"), FileNotFoundError, "no zarr array or group"),
         (lambda: ZarrDataset(tmp_path / "text"), ValueError, "neither a folder nor a zip"),
@@ -466,11 +528,44 @@ def test_any_use_after_close_is_an_error(folder):
     assert not reading_threads()
 
 
+def test_a_zip_is_closed_for_good_and_by_dropping_the_dataset(folder, tmp_path):
+    path = zipped(folder / "xy.zarr", tmp_path)
+    held = weakref.WeakSet()
+
+    def opened():
+        dataset = ZarrDataset(path)
+        store = dataset.arrays[0].store_path.store._store
+        held.add(store._zf.fp)
+        return dataset, store
+
+    gc.disable()
+    try:
+        dataset, store = opened()
+        array = dataset.arrays[0]
+        dataset.close()
+        with pytest.raises(ValueError, match="is closed"):  # a thread that reads on opens nothing anew
+            array[:1]
+        assert store._zf.fp is None
+        del dataset, store, array
+        dataset, _ = opened()
+        dataset[0]
+        del dataset, _
+        assert not held
+    finally:
+        gc.enable()
+
+
 def broken(folder, tmp_path, damage):
     """A copy of which chunk 5 of x is damaged."""
     shutil.copytree(folder / "xy.zarr", tmp_path / "broken.zarr")
     damage(tmp_path / "broken.zarr" / "x" / "c" / "5" / "0" / "0")
     return tmp_path / "broken.zarr"
+
+
+def test_a_chunk_is_missed_also_in_a_field_that_is_opened_by_itself(folder, tmp_path):
+    dataset = ZarrDataset(broken(folder, tmp_path, Path.unlink) / "x")
+    with pytest.raises(ValueError, match="is missing"):
+        dataset[50]
 
 
 @pytest.mark.parametrize("prefetch", [0, 1])
@@ -516,6 +611,9 @@ def reading_threads():
         ([np.arange(5), np.arange(0), np.arange(11)], True, [np.array([*range(5), *range(11)])]),
         (([(X[:3], Y[:3]), (X[3:], Y[3:])]), True, [X, Y]),
         ([np.zeros((2, 0))], True, [np.zeros((2, 0))]),
+        ([2**63], False, [np.array([2**63], np.uint64)]),  # C has two unsigned integers of this size
+        ([np.longlong(3)], False, [np.array([3])]),
+        ([np.asfortranarray(X[0]), X[1][::-1]], False, [np.stack([X[0], X[1][::-1]])]),
     ],
 )
 @pytest.mark.parametrize("chunk", [None, 1, 4])
@@ -547,6 +645,10 @@ def failing():
         ([1, 2.5], {}, ValueError, "sample 1 has the fields .*float64.* before it .*int64"),
         ([np.zeros(2), np.zeros(3)], {}, ValueError, "sample 1 has the fields"),
         ([{"a": 1}, {"b": 1}], {}, ValueError, "sample 1 has the fields"),
+        ([{1: 1, "1": 2}], {}, ValueError, r"names of fields must differ .*\[1, '1'\]"),
+        ([{"": 1, "y": 2}], {}, ValueError, "not be ''"),
+        ([{"zarr.json": 1}], {}, ValueError, "or 'zarr.json'"),
+        ([{"../x": 1}], {}, ValueError, "invalid"),
         ([(np.zeros(2), np.zeros(3))], {"batched": True}, ValueError, "equally long"),
         ([1.0], {"batched": True}, ValueError, "along a first axis"),
         ([()], {}, ValueError, "at least one"),

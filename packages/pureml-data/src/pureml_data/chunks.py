@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
+from weakref import WeakMethod
 
 import numpy as np
 from pureml_core import draw_seed, generator
@@ -36,7 +37,7 @@ class ChunkReader:
     def rows(self, index: Any) -> Rows:
         """The rows that an int, a slice or an index array selects, each chunk decoded once."""
         if isinstance(index, slice):
-            index = np.arange(self.n)[index]
+            index = np.arange(*index.indices(self.n))
         if np.ndim(index) == 0:
             number, row = divmod(int(in_bounds(np.asarray(index), self.n)), self.chunk)
             return tuple([array[row].copy() for array in self._chunk(number)])
@@ -51,6 +52,7 @@ class ChunkReader:
 
         What it gives is borrowed: the next rows may overwrite it.
         """
+        window = min(window, self.n)
         like = self._read(0, 0)
         slots: Rows = ()  # a ring, in which rows stand in the order of their use
         number = row = np.empty(0, np.int64)  # of each slot: the chunk to decode for it, or -1; its row in the chunk
@@ -77,11 +79,14 @@ class ChunkReader:
             at, size = waiting.popleft()
             needed = number[at]
             if needed.max(initial=-1) >= 0:
-                for k in np.unique(needed[needed >= 0]).tolist():
-                    there = np.flatnonzero(number == k)
+                wanted = np.unique(needed[needed >= 0])
+                places = np.flatnonzero(np.isin(number, wanted))
+                places = places[np.argsort(number[places], kind="stable")]  # those of one chunk side by side
+                starts = np.searchsorted(number[places], wanted)
+                for k, there in zip(wanted.tolist(), np.split(places, starts[1:]), strict=True):
                     for to, chunk in zip(slots, self._chunk(k), strict=True):
                         to[there] = chunk[row[there]]
-                    number[there] = -1
+                number[places] = -1
             yield tuple([a[at] for a in slots])
             used -= size
 
@@ -97,6 +102,18 @@ class ChunkReader:
         return rows
 
 
+def weakly(method: Callable[[int, int], Rows]) -> Callable[[int, int], Rows]:
+    """A method as a function that does not keep its object alive: for a reader that the object itself keeps."""
+    weak = WeakMethod(method)
+
+    def read(start: int, stop: int) -> Rows:
+        found = weak()
+        assert found is not None
+        return found(start, stop)
+
+    return read
+
+
 def _ring(start: int, size: int, length: int) -> Any:
     """`size` consecutive places from `start` in a ring of `length`: a slice unless they go round."""
     return slice(start, start + size) if start + size <= length else np.arange(start, start + size) % length
@@ -108,6 +125,7 @@ def in_bounds(indices: np.ndarray, n: int) -> np.ndarray:
     Raises:
         IndexError: one is not in -n ... n - 1.
     """
+    indices = indices.astype(np.intp, copy=False)  # of the small integers, none is as large as a chunk
     low, high = indices.min(initial=0), indices.max(initial=-1)
     if low < -n or high >= n:
         raise IndexError(f"index {high if high >= n else low} is out of range for {n} samples")

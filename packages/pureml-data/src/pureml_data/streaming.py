@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import math
 import os
 import zipfile
 import zlib
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +16,7 @@ import numpy as np
 from pureml_core import Tensor
 
 from .checks import whole
-from .chunks import ChunkReader, ChunkSampler, Rows
+from .chunks import ChunkReader, ChunkSampler, Rows, weakly
 from .dataset import BatchDataset, as_index
 from .zarr_writing import NOTE, NUMBERS
 
@@ -25,7 +27,8 @@ class ZarrDataset(BatchDataset):
     `dataset[i]`, for an int, a slice or an index array, is a tuple with one untracked Tensor for each array, of the
     dtype that is stored. Chunks are decoded whole, so the order of reading decides the speed:
 
-    - in order, or in the order of `dataset.sampler()`, every chunk is decoded once an epoch;
+    - in order, or in the order of `dataset.sampler()`, every chunk is decoded once an epoch, but for longer chunks of
+      arrays with smaller samples: these once for every chunk of `dataset.chunk` samples;
     - in any other order, such as that of `DataLoader(shuffle=True)`, about once for each `window * chunk` samples;
     - single samples outside a loader once for each, unless they lie in the chunk that was decoded last.
 
@@ -47,7 +50,7 @@ class ZarrDataset(BatchDataset):
             by name. Groups behind http(s):// that others wrote need them, since HTTP has no folders to list.
         window: chunks whose samples are held in memory.
         prefetch: chunks whose samples a background thread reads ahead; 0: they are read when they are asked for.
-        storage_options: settings of the URL's store, as obstore's `from_url` takes them: keys, region, endpoint, ...
+        storage_options: settings of a URL's store, as obstore's `from_url` takes them: keys, region, endpoint, ...
 
     Attributes:
         arrays: the zarr arrays.
@@ -57,12 +60,13 @@ class ZarrDataset(BatchDataset):
     Raises:
         FileNotFoundError: there is nothing at `source`.
         KeyError: the group has no such field.
-        ValueError: the arrays are not equally long, one has no axes, or there are none; later, a chunk is damaged or
-            missing, or the dataset is closed.
+        ValueError: the arrays are not equally long, one has no axes, or there are none; their metadata is damaged;
+            `fields` repeats a name; there are `storage_options` and no URL; later, a chunk is damaged or missing, or
+            the dataset is closed.
         TypeError: an array does not hold numbers, or a setting is of another type.
         OSError: a file cannot be read, or a server fails or cannot be reached.
         ImportError: `source` is a URL and obstore is not installed.
-        RuntimeError: a URL's dataset is used in a forked process, such as a worker; take start_method="spawn".
+        RuntimeError: a dataset behind a URL is used in a forked process, such as a worker; take start_method="spawn".
     """
 
     def __init__(
@@ -78,7 +82,9 @@ class ZarrDataset(BatchDataset):
         self.window = whole("ZarrDataset: window", window, 1)
         self.prefetch = whole("ZarrDataset: prefetch", prefetch, 0)
         self.storage_options = dict(storage_options or {})
-        self._wanted = None if fields is None else (fields,) if isinstance(fields, str) else tuple(fields)
+        if self.storage_options and not _is_url(self.source):
+            raise ValueError(f"ZarrDataset: storage_options are for a URL, given {self.source!r}")
+        self._wanted = None if fields is None else (fields,) if isinstance(fields, str) else _names(fields)
         self._opened: tuple[int, dict[str, Any], ChunkReader] | None = None
         self._open()
         self.fields = () if (*self._arrays(),) == ("",) else (*self._arrays(),)
@@ -129,10 +135,11 @@ class ZarrDataset(BatchDataset):
     def close(self) -> None:
         """Let the arrays and a .zip file go; any later use is a ValueError, but for closing again."""
         if self._opened is not None:
-            for array in self._opened[1].values():
-                if isinstance(self.source, str):  # what was given open is not ours to close
+            arrays = self._opened[1]
+            self._opened = None  # first: a thread may be reading
+            if isinstance(self.source, str):  # what was given open is not ours to close
+                for array in arrays.values():
                     array.store.close()
-            self._opened = None
 
     def __enter__(self) -> Self:
         self._reader()
@@ -151,18 +158,21 @@ class ZarrDataset(BatchDataset):
         self._open()
 
     def _open(self) -> None:
-        arrays = _opened(self.source, self._wanted, self.storage_options)
-        n, chunk = _layout(self.source, arrays)
-        self._opened = os.getpid(), arrays, ChunkReader(self._read, n, chunk)
+        with _store(self.source, self.storage_options) as store:
+            arrays = _opened(self.source, store, self._wanted)
+            n, chunk = _layout(self.source, arrays)
+        self._opened = os.getpid(), arrays, ChunkReader(weakly(self._read), n, chunk)
 
     def _now(self) -> tuple[int, dict[str, Any], ChunkReader]:
         if self._opened is None:
             raise ValueError(f"this ZarrDataset of {self.source} is closed; make a new one")
         if self._opened[0] != os.getpid():  # forked: the file of a .zip would share its position with the parent's
+            from .zarr_stores import NO_FORK, after_fork
+
             if _is_url(self.source):
-                raise RuntimeError(
-                    f"{self.source}: connections do not survive a fork; give the DataLoader start_method='spawn'"
-                )
+                raise RuntimeError(f"{self.source}: {NO_FORK}")
+            if not isinstance(self.source, str):
+                self.source = after_fork(self.source)
             self._open()
         return self._opened
 
@@ -177,11 +187,23 @@ class ZarrDataset(BatchDataset):
         try:
             return tuple([np.asarray(array[start:stop]) for array in arrays.values()])
         except _DAMAGE as error:
+            self._now()  # closed by now?
             raise ValueError(f"{self.source}: the samples {start} ... {stop - 1} cannot be read: {error}") from error
 
 
-# What zarr and its codecs raise on a chunk that is not what it should be. An OSError says itself what is wrong.
-_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError, TypeError, RuntimeError)
+# What zarr and its codecs raise on metadata or a chunk that is not what it should be. An OSError says itself what is
+# wrong.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    KeyError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+    RuntimeError,
+)
 
 
 def _tensors(rows: Rows) -> tuple[Tensor, ...]:
@@ -197,30 +219,75 @@ def _is_url(source: Any) -> bool:
     return isinstance(source, str) and "://" in source
 
 
-def _opened(source: Any, wanted: tuple[str, ...] | None, options: Mapping[str, Any]) -> dict[str, Any]:
+def _names(fields: Iterable[Any]) -> tuple[str, ...]:
+    names = tuple(fields)
+    if wrong := [name for name in names if not isinstance(name, str)]:
+        raise TypeError(f"ZarrDataset: fields must be names of arrays, given {wrong[0]!r}")
+    if len(set(names)) < len(names):
+        raise ValueError(f"ZarrDataset: fields must differ, given {names}")
+    return names
+
+
+@contextmanager
+def _store(source: Any, options: Mapping[str, Any]) -> Iterator[Any]:
+    """The store at a path or URL, or `source` itself; closed again when the body of the `with` fails."""
+    if not isinstance(source, str):
+        yield source
+        return
+    from zarr.storage import LocalStore
+
+    from .zarr_stores import Zip, remote
+
+    if _is_url(source):
+        store: Any = remote(source, options)
+    elif Path(source).is_dir():
+        store = LocalStore(source, read_only=True)
+    else:
+        store = Zip(source, mode="r")
+        try:
+            store._sync_open()
+        except FileNotFoundError:
+            raise FileNotFoundError(f"{source}: {_NOTHING}") from None
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{source}: neither a folder nor a zip file of zarr ({error})") from error
+    try:
+        yield store
+    except BaseException:
+        store.close()
+        raise
+
+
+_NOTHING = "there is no zarr array or group here"
+
+
+def _opened(source: Any, store: Any, wanted: tuple[str, ...] | None) -> dict[str, Any]:
     """The arrays by their names in their group; one that is not in a group as {"": array}."""
     import zarr  # here, so that importing the package does not load zarr
 
     if isinstance(source, str):
         try:
-            node: Any = zarr.open(_store(source, options), mode="r")
+            with _metadata(source):
+                node: Any = zarr.open(store, mode="r")
         except FileNotFoundError:
-            raise FileNotFoundError(f"{source}: there is no zarr array or group here") from None
+            raise FileNotFoundError(f"{source}: {_NOTHING}") from None
     elif isinstance(source, zarr.Array | zarr.Group):
         node = source
     else:
         raise TypeError(f"ZarrDataset: source must be a path, a URL, a zarr array or group, given {source!r}")
-    note = node.attrs.get(NOTE)
+    with _metadata(source):
+        note = node.attrs.get(NOTE)
     if isinstance(node, zarr.Array):
         if wanted is not None:
             raise ValueError(f"{source}: given fields {wanted}, but this is an array and not a group")
         arrays = {"": node}
     else:
         if wanted is None:
-            wanted = tuple(note["fields"]) if note is not None else tuple(sorted(name for name, _ in node.arrays()))
+            with _metadata(source):
+                wanted = _names(note["fields"] if note is not None else sorted(name for name, _ in node.arrays()))
         arrays = {}
         for name in wanted:
-            found = node.get(name)
+            with _metadata(source):
+                found = node.get(name)
             if not isinstance(found, zarr.Array):
                 raise KeyError(f"{source}: the group has no array {name!r}")
             arrays[name] = found
@@ -231,21 +298,14 @@ def _opened(source: Any, wanted: tuple[str, ...] | None, options: Mapping[str, A
     return {name: without_gaps(array) for name, array in arrays.items()}
 
 
-def _store(source: str, options: Mapping[str, Any]) -> Any:
-    from zarr.storage import LocalStore, ZipStore
-
-    if _is_url(source):
-        from .zarr_stores import remote
-
-        return remote(source, options)
-    if Path(source).is_dir():
-        return LocalStore(source, read_only=True)
+@contextmanager
+def _metadata(source: Any) -> Iterator[None]:
     try:
-        store = ZipStore(source, mode="r")
-        store._sync_open()
-    except zipfile.BadZipFile as error:
-        raise ValueError(f"{source}: neither a folder nor a zip file of zarr ({error})") from error
-    return store
+        yield
+    except FileNotFoundError:
+        raise
+    except _DAMAGE as error:
+        raise ValueError(f"{source}: the zarr metadata cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _layout(source: Any, arrays: Mapping[str, Any]) -> tuple[int, int]:
@@ -258,5 +318,5 @@ def _layout(source: Any, arrays: Mapping[str, Any]) -> tuple[int, int]:
     shapes = [array.shape for array in arrays.values()]
     if () in shapes or len({shape[0] for shape in shapes}) > 1:
         raise ValueError(f"{source}: given arrays of shapes {shapes}; their first axes must be equally long")
-    largest = max(arrays.values(), key=lambda a: a.dtype.itemsize * int(np.prod(a.shape[1:], dtype=np.int64)))
+    largest = max(arrays.values(), key=lambda a: a.dtype.itemsize * math.prod(a.shape[1:]))
     return largest.shape[0], max(largest.chunks[0], 1)

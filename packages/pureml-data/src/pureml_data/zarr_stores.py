@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import zarr
 from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
-from zarr.storage import ObjectStore, StorePath, WrapperStore
+from zarr.storage import FsspecStore, ObjectStore, StorePath, WrapperStore, ZipStore
 
 
 class WithoutGaps(WrapperStore[Store]):
@@ -25,6 +26,38 @@ def without_gaps(array: zarr.Array[Any]) -> zarr.Array[Any]:
     """An array in which a missing chunk is an error, where zarr would give its fill value."""
     path = StorePath(WithoutGaps(array.store_path.store), array.path)
     return zarr.Array(zarr.AsyncArray(array.metadata, path))
+
+
+class Zip(ZipStore):
+    """A zip file that stays closed; zarr's own opens itself again when it is read after `close`."""
+
+    _closed = False
+
+    def close(self) -> None:
+        self._closed = True
+        super().close()
+
+    def _sync_open(self) -> None:
+        if self._closed:
+            raise ValueError(f"{self.path} is closed")
+        super()._sync_open()
+
+
+def after_fork(node: Any) -> Any:
+    """An array or group that was opened before a fork, for the forked process.
+
+    Raises:
+        RuntimeError: it is behind a connection.
+    """
+    store = node.store
+    while isinstance(store, WrapperStore):
+        store = store._store
+    if isinstance(store, ObjectStore | FsspecStore):
+        raise RuntimeError(f"{node}: {NO_FORK}")
+    return copy.deepcopy(node) if isinstance(store, ZipStore) else node  # a copy opens the file anew
+
+
+NO_FORK = "connections do not survive a fork; give the DataLoader start_method='spawn'"
 
 
 def remote(url: str, options: Mapping[str, Any]) -> Store:

@@ -45,7 +45,7 @@ def write_zarr(
 
     Raises:
         FileExistsError: there is something at `path`.
-        ValueError: no samples, samples that are not alike, or a setting out of range.
+        ValueError: no samples, samples that are not alike, names that no array can have, or a setting out of range.
         TypeError: a sample does not hold numbers, or a setting is of another type.
 
     >>> import tempfile
@@ -73,7 +73,7 @@ def write_zarr(
         for sample in samples:
             writer.put(sample, batched)
         n = writer.finish()
-        for file in partial.rglob("*"):
+        for file in [*partial.rglob("*"), partial]:
             _flush(file)
         os.rename(partial, target)
     except BaseException:
@@ -96,6 +96,8 @@ class _Writer:
     def put(self, sample: Any, batched: bool) -> None:
         values = sample if isinstance(sample, Mapping) else dict(_numbered(sample))
         parts = {str(name): _array(value) for name, value in values.items()}
+        if len(parts) < len(values) or (isinstance(sample, Mapping) and not {"", "zarr.json"}.isdisjoint(parts)):
+            raise ValueError(f"write_zarr: names of fields must differ and not be '' or 'zarr.json', given {[*values]}")
         if not batched:
             parts = {name: part[None] for name, part in parts.items()}
         shapes = {name: part.shape for name, part in parts.items()}
@@ -130,6 +132,7 @@ class _Writer:
         note = {} if "" in self.arrays else {"fields": [*self.arrays]}
         for array in self.arrays.values():
             array.resize((self.n, *array.shape[1:]))
+            array.update_attributes({NOTE: {}})
         self.root.update_attributes({NOTE: note})
         return self.n
 
@@ -142,7 +145,7 @@ class _Writer:
         if "" not in parts:
             self.root = zarr.create_group(self.folder)
         for name, part in parts.items():
-            shape, dtype = (chunk, *part.shape[1:]), part.dtype
+            shape, dtype = (chunk, *part.shape[1:]), np.dtype(part.dtype.str)  # zarr takes one of C's equal integers
             blosc = BloscCodec(
                 cname="zstd",
                 clevel=self.level,

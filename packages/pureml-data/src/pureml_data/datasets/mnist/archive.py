@@ -31,11 +31,14 @@ class Archive:
     def __init__(self, path: Path, part: str) -> None:
         import zarr  # here, so that importing the package does not load zarr
 
+        from ...zarr_stores import Zip
+
         if not path.is_file():
             raise FileNotFoundError(f"{path}: the MNIST archive is missing; {_REMEDY}")
         self.path = path
-        self.store = zarr.storage.ZipStore(path, mode="r")
+        self.store = Zip(path, mode="r")
         with self._reading():
+            self.store._sync_open()
             self.images: Any = zarr.open_array(self.store, path=f"{part}/images", mode="r")
             labels = zarr.open_array(self.store, path=f"{part}/labels", mode="r")
             for array, shape in (
@@ -49,6 +52,9 @@ class Archive:
             self.labels = np.asarray(labels[:])
             if self.labels.ndim != 1 or self.labels.max(initial=0) > 9:
                 raise ValueError("the labels are not a list of digits")
+
+    def close(self) -> None:
+        self.store.close()
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """The images from `start` to `stop`: uint8 (stop - start, 28, 28)."""

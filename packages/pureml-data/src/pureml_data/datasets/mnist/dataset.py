@@ -10,7 +10,8 @@ from typing import Any, Literal, Self
 import numpy as np
 from pureml_core import Tensor
 
-from ...chunks import ChunkReader
+from ...checks import flag
+from ...chunks import ChunkReader, weakly
 from ...dataset import BatchDataset, as_index, rows
 from ...encoding import one_hot
 from .archive import Archive
@@ -47,6 +48,7 @@ class MnistDataset(BatchDataset):
 
     Raises:
         ValueError: another mode; a damaged archive; any use after `close()`.
+        TypeError: `in_memory` is no bool.
         FileNotFoundError: the archive is missing.
     """
 
@@ -55,11 +57,12 @@ class MnistDataset(BatchDataset):
         if mode not in ("train", "test"):
             raise ValueError(f"MnistDataset: mode must be 'train' or 'test', given {mode!r}")
         self.mode = mode
+        in_memory = flag("MnistDataset: in_memory", in_memory)
         archive = Archive(ARCHIVE, mode)
         self._opened = os.getpid(), archive
         self.N = len(archive.labels)
         self._images = archive.read(0, self.N) if in_memory else None
-        self._reader = ChunkReader(self._read, self.N, archive.images.chunks[0])
+        self._reader = ChunkReader(weakly(self._read), self.N, archive.images.chunks[0])
 
     @property
     def X(self) -> Any:
@@ -98,7 +101,11 @@ class MnistDataset(BatchDataset):
 
     def _read(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         archive = self._open()
-        return archive.read(start, stop), archive.labels[start:stop]
+        try:
+            return archive.read(start, stop), archive.labels[start:stop]
+        except ValueError:
+            self._open()  # closed by now?
+            raise
 
     def _sample(self, images: np.ndarray, labels: Any) -> tuple[Tensor, Tensor]:
         """A sample or batch that owns its memory."""
@@ -109,9 +116,10 @@ class MnistDataset(BatchDataset):
     def close(self) -> None:
         """Close the archive and let the images go; any later use is a ValueError, but for closing again."""
         if self._opened is not None:
-            self._opened[1].store.close()
+            archive = self._opened[1]
+            self._opened = self._images = None  # first: a thread may be reading
+            archive.close()
             del self._reader
-            self._opened = self._images = None
 
     def _open(self) -> Archive:
         if self._opened is None:
