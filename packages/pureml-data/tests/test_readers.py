@@ -37,6 +37,8 @@ def test_features_and_target():
     assert x.dtype == np.float64 and x.tolist() == [[0.5, 1], [1.5, 2], [2.5, 3]]
     assert y.dtype == np.int64 and y.tolist() == [2, 0, 1]
     assert from_pandas(numbers, "b").arrays[1].dtype == np.float32
+    assert from_pandas(numbers, ["n", "b"]).arrays[1].dtype == np.float32
+    assert from_pandas(numbers, "n", features="a").arrays[0].tolist() == [[1], [2], [3]]
     assert from_pandas(numbers, ["n", "a"]).arrays[1].tolist() == [[2, 1], [0, 2], [1, 3]]
     assert from_pandas(numbers.convert_dtypes(), "n").arrays[0].tolist() == from_pandas(numbers, "n").arrays[0].tolist()
 
@@ -59,10 +61,23 @@ def test_tables_that_are_refused():
         (frame, {"target": "z"}, KeyError, r"no columns \['z'\]"),
         (frame, {"target": "a", "features": ["q"]}, KeyError, "'q'"),
         (frame[["a"]], {"target": "a"}, ValueError, "no features left"),
+        (frame["a"], {}, TypeError, "must be a DataFrame, given Series"),
+        (frame[["a"]], {"dtype": int}, TypeError, "dtype must be floating, given int64"),
+        (frame[["a"]], {"labels": LabelEncoder()}, ValueError, r"labels encode one target, given \[\]"),
+        (frame[["a", "b", "b"]], {"target": "a"}, ValueError, "names of columns repeat"),
+        (frame.assign(n=np.array([0, 1, 2**63], np.uint64)), {"target": "n", "features": ["a"]}, ValueError, "int64"),
         (frame.assign(b=[1, np.nan, np.nan])[["a", "b"]], {}, ValueError, r"missing values in {'b': 2}.*dropna"),
     ]:
         with pytest.raises(error, match=says):
             from_pandas(wrong, **arguments)
+
+
+def test_columns_without_a_header_go_by_their_numbers(tmp_path):
+    pytest.importorskip("pandas")
+    (tmp_path / "table.csv").write_text("1,2,3\n4,5,6\n")
+    for target, expected in ((0, [1, 4]), (np.int64(2), [3, 6])):
+        x, y = read_csv(tmp_path / "table.csv", target, header=None).arrays
+        assert x.shape == (2, 2) and y.tolist() == expected
 
 
 @pytest.mark.parametrize("kind", ["csv", "csv.gz", "parquet"])

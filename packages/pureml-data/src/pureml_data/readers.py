@@ -38,9 +38,9 @@ def from_arrays(*arrays: Any) -> TensorDataset:
 
 def from_pandas(
     frame: DataFrame,
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     *,
-    features: Sequence[str] | None = None,
+    features: str | Sequence[str | int] | None = None,
     labels: LabelEncoder | None = None,
     dtype: Any = None,
 ) -> TensorDataset:
@@ -49,7 +49,7 @@ def from_pandas(
     Args:
         frame: columns of numbers or booleans; that of the target may hold anything that `labels` can encode.
         target: the column y, (N,), or several, (N, K). Integers and booleans become int64: class numbers; floating
-            numbers take `dtype`.
+            numbers take `dtype`, and so do all when one is floating. Columns without a header go by their numbers.
         features: the columns x, (N, F), in this order. None: all but the target.
         labels: encodes the target; one that is not fitted yet is fitted on it, so that the same encoder then reads
             the test data.
@@ -57,14 +57,28 @@ def from_pandas(
 
     Raises:
         KeyError: there is no such column.
-        TypeError: a column holds other things than numbers.
-        ValueError: values are missing, or there are no features.
+        TypeError: a column holds other things than numbers, `dtype` is not floating, or `frame` is no table.
+        ValueError: values are missing, there are no features, names repeat, or `labels` have not one target.
     """
+    if not hasattr(frame, "columns"):
+        raise TypeError(f"from_pandas: frame must be a DataFrame, given {type(frame).__name__}")
     dtype = np.dtype(default_dtype() if dtype is None else dtype)
-    targets = [target] if isinstance(target, str) else list(target or [])
+    if dtype.kind != "f":
+        raise TypeError(f"from_pandas: dtype must be floating, given {dtype}")
+    targets: list[Any]
+    if single := isinstance(target, str | int | np.integer):  # columns without a header are numbered
+        targets = [target]
+    else:
+        targets = [] if target is None else list(target)
+    if labels is not None and len(targets) != 1:
+        raise ValueError(f"from_pandas: labels encode one target, given {targets}")
+    if isinstance(features, str):
+        features = [features]
     names = [name for name in frame.columns if name not in targets] if features is None else list(features)
     if missing := [name for name in [*names, *targets] if name not in frame.columns]:
         raise KeyError(f"from_pandas: no columns {missing}; there are {list(frame.columns)}")
+    if not frame.columns[frame.columns.isin([*names, *targets])].is_unique:
+        raise ValueError(f"from_pandas: names of columns repeat in {list(frame.columns)}")
     if not names:
         raise ValueError(f"from_pandas: no features left of the columns {list(frame.columns)}")
     if gaps := {name: int(n) for name in [*names, *targets] if (n := frame[name].isna().sum())}:
@@ -73,19 +87,22 @@ def from_pandas(
     if not targets:
         return TensorDataset(x)
     if labels is not None:
-        values = frame[targets[0] if len(targets) == 1 else targets].to_numpy()
+        values = frame[targets[0]].to_numpy()
         encoder = labels if labels.classes is not None else labels.fit(values)
         return TensorDataset(x, encoder(values))
     columns = [_numeric(frame, name) for name in targets]
-    y = np.stack([c.astype(np.int64 if c.dtype.kind in "biu" else dtype) for c in columns], axis=1)
-    return TensorDataset(x, y[:, 0] if isinstance(target, str) else y)
+    if any(c.dtype.kind == "u" and c.max(initial=0) > np.iinfo(np.int64).max for c in columns):
+        raise ValueError(f"from_pandas: {targets} holds integers beyond int64; labels=LabelEncoder() numbers them")
+    whole = all(c.dtype.kind in "biu" for c in columns)
+    y = np.stack([c.astype(np.int64 if whole else dtype) for c in columns], axis=1)
+    return TensorDataset(x, y[:, 0] if single else y)
 
 
 def read_csv(
     path: str | PathLike[str],
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     *,
-    features: Sequence[str] | None = None,
+    features: str | Sequence[str | int] | None = None,
     labels: LabelEncoder | None = None,
     dtype: Any = None,
     **settings: Any,
@@ -108,9 +125,9 @@ def read_csv(
 
 def read_parquet(
     path: str | PathLike[str],
-    target: str | Sequence[str] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     *,
-    features: Sequence[str] | None = None,
+    features: str | Sequence[str | int] | None = None,
     labels: LabelEncoder | None = None,
     dtype: Any = None,
     **settings: Any,
@@ -144,7 +161,7 @@ def _pandas(reader: str, *engines: str) -> Callable[..., Any]:
     return found
 
 
-def _numeric(frame: DataFrame, name: str) -> np.ndarray:
+def _numeric(frame: DataFrame, name: Any) -> np.ndarray:
     from pandas.api import types
 
     if types.is_bool_dtype(frame[name]) or types.is_integer_dtype(frame[name]) or types.is_float_dtype(frame[name]):
