@@ -36,10 +36,12 @@ def test_reads_what_was_written(tmp_path, code, shape, packed):
         (idx(np.arange(5), 8, (6,)), "takes 6 bytes"),
         (idx(np.arange(5), 8, (4,)), "holds more"),
         (idx(np.arange(5), 8, (2**32 - 1,) * 8), "holds fewer"),
+        (idx(np.arange(1), 8, (1,) * 65), "f: uint8 of shape .* is not possible"),
+        (idx(np.arange(0), 8, (2**32 - 1, 2**32 - 1, 0)), "f: uint8 of shape .* is not possible"),
         (gzip.compress(idx(np.arange(5), 8, (6,))), "takes 6 bytes"),
         (gzip.compress(idx(np.arange(5), 8))[:-9], "damaged gzip file"),
     ],
-    ids=["empty", "other", "header", "short", "long", "huge", "short, packed", "truncated"],
+    ids=["empty", "other", "header", "short", "long", "huge", "axes", "none", "short, packed", "truncated"],
 )
 def test_what_the_header_claims_is_not_believed(tmp_path, content, message):
     (tmp_path / "f").write_bytes(content)

@@ -61,4 +61,7 @@ def _read(path: Path, file: IO[bytes], most: int) -> np.ndarray:
     if len(values) != needed:
         found = "more" if len(values) > needed else f"{len(values):,}" if values or not needed else "fewer"
         raise ValueError(f"{path}: {dtype} of shape {shape} takes {needed:,} bytes, the file holds {found}")
-    return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    try:
+        return np.frombuffer(values, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
+    except ValueError as error:  # more axes, or in an empty array longer ones, than NumPy has
+        raise ValueError(f"{path}: {dtype} of shape {shape} is not possible in NumPy: {error}") from None
