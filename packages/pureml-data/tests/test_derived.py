@@ -115,6 +115,23 @@ def test_concatenated_parts_of_any_length(lengths, picks):
     assert [int(dataset[i][0]) for i in range(len(whole))] == whole.tolist()
 
 
+def test_concatenated_parts_are_read_once_and_may_look_ahead():
+    calls = []
+
+    class Part(TensorDataset):
+        def read_in_order(self, indices):
+            indices = iter(indices)
+            looked = [next(indices), next(indices)]  # two of its own, wherever they stand in the order
+            calls.append([np.asarray(i).tolist() for i in looked])
+            yield from super().read_in_order([*looked, *indices])
+
+    dataset = ConcatDataset([Part(np.arange(6)), Part(np.arange(6, 12))])
+    asked = [np.array([0, 1]), np.array([7, 2]), np.array([3]), 8, np.array([9, 4, 10])]
+    got = [x.data.tolist() for (x,) in dataset.read_in_order(asked)]
+    assert got == [np.asarray(i).tolist() for i in asked]
+    assert calls == [[[0, 1], [2]], [[1], 2]]
+
+
 def test_batches_of_any_structure_are_joined():
     class Mixed(BatchDataset):
         def __init__(self, start):

@@ -168,7 +168,8 @@ class ConcatDataset(DerivedDataset):
     """Several datasets, one after another.
 
     A batch that meets more than one of them is put together from a batch of each: tuples and dicts field by field,
-    Tensors, arrays and lists along their first axis.
+    Tensors, arrays and lists along their first axis. A loader reads each of them in its own order, so that those in
+    compressed chunks look ahead as they do alone.
 
     Args:
         datasets: at least one, with samples of one kind. Their lengths are asked for once: what one grows by later is
@@ -200,12 +201,38 @@ class ConcatDataset(DerivedDataset):
         return self.datasets[part][i - int(self._starts[part])]
 
     def batch(self, indices: np.ndarray) -> Any:
-        parts = np.searchsorted(self._ends, indices, side="right")
-        met = np.unique(parts).tolist() or [0]
-        batches = [next(_read(self.datasets[p], [indices[parts == p] - self._starts[p]])) for p in met]
-        if len(batches) == 1:
-            return batches[0]
-        return _selected(batches, np.argsort(np.argsort(parts, kind="stable")))
+        return next(self.read_in_order([indices]))
+
+    def read_in_order(self, indices: Iterable[Any]) -> Iterator[Any]:
+        source = iter(indices)
+        waiting: deque[Any] = deque()  # of each index that was looked at and not yet read: the part of every sample
+        asked: list[deque[Any]] = [deque() for _ in self.datasets]  # the numbers that each part was not yet given
+
+        def look() -> bool:
+            for index in source:
+                index = _within(as_index(index, len(self)), len(self), "ConcatDataset")
+                parts = np.searchsorted(self._ends, index, side="right")
+                for p in np.unique(parts).tolist() or [0]:
+                    local = index - self._starts[p]
+                    asked[p].append(local[parts == p] if isinstance(index, np.ndarray) else int(local))
+                waiting.append(parts)
+                return True
+            return False
+
+        def numbers(part: int) -> Iterator[Any]:  # a part may look ahead, past what others are asked for
+            while asked[part] or look():
+                if asked[part]:
+                    yield asked[part].popleft()
+
+        readers = [_read(dataset, numbers(part)) for part, dataset in enumerate(self.datasets)]
+        while waiting or look():
+            parts = waiting.popleft()
+            batches = [next(readers[p]) for p in np.unique(parts).tolist() or [0]]
+            if len(batches) == 1:
+                yield batches[0]
+            else:
+                yield _selected(batches, np.argsort(np.argsort(parts, kind="stable")))
+            del batches
 
 
 class LazyDataset(DerivedDataset):
