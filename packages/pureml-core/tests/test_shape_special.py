@@ -208,3 +208,8 @@ def test_order_must_not_depend_on_memory():
     for call in (lambda: np.reshape(tensor(2, 2), 4, order="A"), lambda: np.ravel(tensor(2, 2), "K")):
         with pytest.raises(ValueError, match=re.escape('give "C" or "F"')):
             call()
+
+
+def test_flattening_no_axes_gives_the_tensor_itself():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    assert x.flatten(sample_ndim=0) is x

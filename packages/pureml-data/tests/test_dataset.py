@@ -107,6 +107,11 @@ def test_arrays_that_hold_no_samples_are_refused(arrays, says):
         TensorDataset(*arrays)
 
 
+def test_masks_are_not_lost_in_silence():
+    with pytest.raises(TypeError, match="TensorDataset: given a masked array"):
+        TensorDataset(np.ma.masked_less(X, 3))
+
+
 def test_a_dataset_that_lacks_a_method_says_so():
     class Empty(Dataset):
         pass

@@ -242,6 +242,7 @@ def test_lazy_samples_are_made_once_when_kept():
         (lambda: Subset([1], 0), TypeError, r"needs indices \(n,\), given 0"),
         (lambda: Subset([1], slice(3.0)), TypeError, "slice"),
         (lambda: ConcatDataset([]), ValueError, "at least one"),
+        (lambda: Subset(TensorDataset, [0]), TypeError, "the class TensorDataset, needed a dataset made of it"),
         (lambda: ConcatDataset([[1], iter([1])]), TypeError, "given list_iterator"),
         (lambda: LazyDataset(3, 3), TypeError, "f must be callable"),
         (lambda: LazyDataset(abs, -1), ValueError, "length must be at least 0"),

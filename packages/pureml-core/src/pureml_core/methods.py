@@ -204,12 +204,14 @@ class Methods(TensorBase):
     def flatten(self, *, keep_batch: bool = True, sample_ndim: int | None = None) -> Tensor:
         """Merge axes into one (ndarray.flatten() is `ravel()`).
 
-        With `sample_ndim=k` the last k axes (0: nothing). Otherwise all but the first, the batch; all of them for
-        `keep_batch=False`.
+        With `sample_ndim=k` the last k axes; for 0 that is the tensor itself. Otherwise all but the first, the batch;
+        all of them for `keep_batch=False`.
 
         Raises:
             ValueError: `sample_ndim` is negative or larger than the number of axes.
         """
+        if sample_ndim == 0:
+            return self  # type: ignore[return-value]
         return ops.flatten(self, keep_batch=keep_batch, sample_ndim=sample_ndim)  # type: ignore[no-any-return]
 
     def transpose(self, *axes: Any) -> Tensor:

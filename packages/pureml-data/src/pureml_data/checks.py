@@ -1,4 +1,4 @@
-"""What settings may be: whole numbers and flags, or an error that names the setting."""
+"""What settings may be, whole numbers and flags, and what is an array; or an error that names them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import operator
 from typing import Any
 
 import numpy as np
+from pureml_core import Tensor
 
 
 def whole(name: str, value: Any, low: int) -> int:
@@ -26,3 +27,10 @@ def flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False, given {value!r}")
     return bool(value)
+
+
+def as_array(where: str, value: Any) -> np.ndarray:
+    """What a Tensor holds, or what np.asarray makes of anything but a masked array, whose mask would be lost."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{where}: given a masked array, whose mask would be lost; give its filled(...)")
+    return value.data if isinstance(value, Tensor) else np.asarray(value)

@@ -9,6 +9,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from pureml_core import Tensor
 
+from .checks import as_array
+
 
 @runtime_checkable
 class Dataset(Protocol):
@@ -53,6 +55,7 @@ class TensorDataset(BatchDataset):
         arrays: arrays or Tensors of shape (N, ...), or what np.asarray makes one of; at least one.
 
     Raises:
+        TypeError: a masked array.
         ValueError: no arrays, one without axes, or arrays of unequal length.
 
     >>> TensorDataset(np.arange(6).reshape(3, 2), np.array([0, 1, 0]))[1]
@@ -62,7 +65,7 @@ class TensorDataset(BatchDataset):
     def __init__(self, *arrays: Any) -> None:
         if not arrays:
             raise ValueError("TensorDataset: given no arrays, needed at least one")
-        self.arrays = tuple(a.data if isinstance(a, Tensor) else np.asarray(a) for a in arrays)
+        self.arrays = tuple(as_array("TensorDataset", a) for a in arrays)
         shapes = [a.shape for a in self.arrays]
         if () in shapes:
             raise ValueError(f"TensorDataset: given shapes {shapes}; a 0-d array holds no samples, give it an axis")
@@ -75,6 +78,15 @@ class TensorDataset(BatchDataset):
     def __getitem__(self, index: Any, /) -> tuple[Tensor, ...]:
         index = as_index(index, len(self))
         return tuple([Tensor(rows(a, index)) for a in self.arrays])
+
+
+def checked_dataset(where: str, dataset: Any) -> Dataset:
+    """The dataset, or a TypeError if it is none."""
+    if isinstance(dataset, type):
+        raise TypeError(f"{where}: given the class {dataset.__name__}, needed a dataset made of it")
+    if not isinstance(dataset, Dataset):
+        raise TypeError(f"{where}: a dataset needs __len__ and __getitem__, given {type(dataset).__name__}")
+    return dataset
 
 
 def rows(array: np.ndarray, index: int | slice | np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 from pureml_core import Tensor
 
 from .checks import flag, whole
-from .dataset import BatchDataset, Dataset, as_index
+from .dataset import BatchDataset, Dataset, as_index, checked_dataset
 from .loader import combine_samples
 
 
@@ -60,7 +60,7 @@ class MappedDataset(DerivedDataset):
     def __init__(
         self, dataset: Dataset, f: Callable[[Any], Any], *, batched: bool = False, field: int | None = None
     ) -> None:
-        self.dataset = _dataset("MappedDataset", dataset)
+        self.dataset = checked_dataset("MappedDataset", dataset)
         if not callable(f):
             raise TypeError(f"MappedDataset: f must be callable, given {f!r}")
         self.f = f
@@ -138,7 +138,7 @@ class Subset(DerivedDataset):
     """
 
     def __init__(self, dataset: Dataset, indices: Any) -> None:
-        self.dataset = _dataset("Subset", dataset)
+        self.dataset = checked_dataset("Subset", dataset)
         if isinstance(indices, Iterable) and not isinstance(indices, np.ndarray | Tensor):
             indices = list(indices)
         picked = _within(as_index(indices, len(dataset)), len(dataset), "Subset")
@@ -186,7 +186,7 @@ class ConcatDataset(DerivedDataset):
     """
 
     def __init__(self, datasets: Iterable[Dataset]) -> None:
-        self.datasets = [_dataset("ConcatDataset", dataset) for dataset in datasets]
+        self.datasets = [checked_dataset("ConcatDataset", dataset) for dataset in datasets]
         if not self.datasets:
             raise ValueError("ConcatDataset: given no datasets, needed at least one")
         lengths = [len(dataset) for dataset in self.datasets]
@@ -271,12 +271,6 @@ class LazyDataset(DerivedDataset):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**vars(self), "_made": {}}
-
-
-def _dataset(where: str, dataset: Any) -> Dataset:
-    if not isinstance(dataset, Dataset):
-        raise TypeError(f"{where}: a dataset needs __len__ and __getitem__, given {type(dataset).__name__}")
-    return dataset
 
 
 def _within(index: int | slice | np.ndarray, length: int, where: str) -> int | np.ndarray:

@@ -12,7 +12,7 @@ from pureml_core import Saved, State, Tensor, draw_seed
 from pureml_core.state import StateMismatch, decode, encode
 
 from .checks import flag, whole
-from .dataset import BatchDataset, Dataset
+from .dataset import BatchDataset, Dataset, checked_dataset
 from .reading import Reader
 from .sampler import RandomSampler, Sampler, SequentialSampler
 
@@ -84,13 +84,11 @@ class DataLoader(Saved):
         workers: int = 0,
         start_method: str | None = None,
     ) -> None:
-        if not isinstance(dataset, Dataset):
-            raise TypeError(f"DataLoader: a dataset needs __len__ and __getitem__, given {type(dataset).__name__}")
         if combine_samples_fn is not None and not callable(combine_samples_fn):
             raise TypeError(f"DataLoader: combine_samples_fn must be callable or None, given {combine_samples_fn!r}")
         if sampler is not None and not isinstance(sampler, Sampler):
             raise TypeError(f"DataLoader: sampler must be a Sampler or None, given {sampler!r}")
-        self.dataset = dataset
+        self.dataset = checked_dataset("DataLoader", dataset)
         self.batch_size = whole("DataLoader: batch_size", batch_size, 1)
         self.shuffle = flag("DataLoader: shuffle", shuffle)
         self.drop_last = flag("DataLoader: drop_last", drop_last)

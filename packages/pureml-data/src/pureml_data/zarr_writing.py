@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pureml_core import Tensor
 
-from .checks import flag, whole
+from .checks import as_array, flag, whole
 
 NOTE = "pureml_data"  # attribute of what write_zarr wrote: {"fields": [...]}, of an array {}
 NUMBERS = "biufc"  # kinds of dtypes
@@ -179,7 +178,7 @@ def _numbered(sample: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _array(value: Any) -> np.ndarray:
-    array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    array = as_array("write_zarr", value)
     if array.dtype.kind not in NUMBERS:
         raise TypeError(f"write_zarr: given {array.dtype}, needed numbers or booleans: {value!r:.100}")
     return array

@@ -145,7 +145,7 @@ def tables(first: np.ndarray, arrays: Any, dtype: np.dtype, sizes: Iterator[int]
     for size in sizes:
         table, k = np.empty((size, *first.shape), dtype), 0
         for i, given in itertools.islice(rows, size):
-            a = np.asarray(given)
+            a = row(given)
             if a.shape != first.shape or a.dtype != first.dtype:
                 raise ValueError(
                     f"write: array {i} is {a.dtype} {a.shape}, but the first is {first.dtype} {first.shape}; "
@@ -156,6 +156,13 @@ def tables(first: np.ndarray, arrays: Any, dtype: np.dtype, sizes: Iterator[int]
         if not k:
             return
         yield table[:k]
+
+
+def row(given: Any) -> np.ndarray:
+    """What is to be written as an array."""
+    if isinstance(given, np.ma.MaskedArray):
+        raise TypeError("write: given a masked array, whose mask would be lost; write given.filled(...)")
+    return np.asarray(given)
 
 
 def checked_dtype(dtype: np.dtype) -> np.dtype:

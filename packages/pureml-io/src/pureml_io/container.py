@@ -191,9 +191,9 @@ class Reader:
                 raise ArchiveError(f"its directory has fewer entries than the {n} it claims")
             entry, at = _entry(directory, at)
             if entry.name in entries:
+                theirs = "; an archive of ym-pure-ml is read by pureml_io.restore_ym_pure_ml(obj, path)"
                 raise ArchiveError(
-                    f"the entry {entry.name!r} is there twice; an archive of ym-pure-ml is read by "
-                    "pureml_io.restore_ym_pure_ml(obj, path)"
+                    f"the entry {entry.name!r} is there twice{theirs if entry.name == 'zarr.json' else ''}"
                 )
             entries[entry.name] = entry
         if at != size:

@@ -21,7 +21,7 @@ import os
 import tempfile
 import warnings
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
 
@@ -29,7 +29,7 @@ import numpy as np
 from pureml_core.state import decode, encode
 
 from .atomic import replacing
-from .block import Block, checked_dtype, create, is_block, is_left_over, positive, tables
+from .block import Block, checked_dtype, create, is_block, is_left_over, positive, row, tables
 from .storage_names import can_be_looked_for, checked_level, checked_url, is_zip, local_path, name_parts, zip_for
 from .storage_opening import failures_at, root_of, served, sound, store_at
 
@@ -137,10 +137,15 @@ class ArrayStorage:
         """
         self._writable("write")
         arrays: Any = these_arrays
+        if isinstance(arrays, str | bytes | Mapping | Set):
+            raise TypeError(
+                f"write: given a {type(arrays).__name__}, needed arrays in an order, such as a list of them"
+            )
         if isinstance(arrays, np.ndarray) and arrays.ndim:
-            head = arrays[:1]
+            head = row(arrays[:1])
         else:
-            head = np.asarray(list(itertools.islice(arrays := iter(arrays), 1)))
+            arrays = iter(arrays)
+            head = np.asarray([row(a) for a in itertools.islice(arrays, 1)])
         if not len(head):
             return
         first = head[0, ...]
