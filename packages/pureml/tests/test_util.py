@@ -5,7 +5,6 @@ import random
 from collections import Counter, defaultdict, deque
 
 import numpy as np
-import pandas as pd
 import pureml
 import pureml_core as core
 import pytest
@@ -25,7 +24,7 @@ SOURCES = {
     "a queue": lambda: deque(LETTERS),
     "a counter": lambda: Counter(LETTERS),
     "a dict with a default": lambda: defaultdict(list, dict.fromkeys(LETTERS)),
-    "a pandas series": lambda: pd.Series(list(LETTERS), index=range(3, 10)),
+    "a pandas series": lambda: pytest.importorskip("pandas").Series(list(LETTERS), index=range(3, 10)),
 }
 
 
