@@ -136,10 +136,15 @@ class Rows(Batch):
     def apply(self, update: Update, piece: slice) -> None:
         g: RowSparse = self.entries[0].g
         rows, whole = g.rows[piece], [self.w, *self.slots]
-        w, *slots = [np.asarray(a[rows], order="C") for a in whole]  # the picked rows keep the order of the table
+        w, *slots = [_picked(a, rows) for a in whole]
         update(w.reshape(-1), g.values[piece].reshape(-1), *[a.reshape(-1) for a in slots])
         for a, part in zip(whole, [w, *slots], strict=True):
             a[rows] = part
+
+
+def _picked(a: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """A copy of a[rows] in C order. `take` is faster than an index, but copies all of a table in another order first."""
+    return a.take(rows, axis=0) if a.flags.c_contiguous else np.asarray(a[rows], order="C")
 
 
 class Plan:
