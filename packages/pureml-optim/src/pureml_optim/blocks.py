@@ -143,7 +143,7 @@ class Rows(Batch):
 
 
 def _picked(a: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """A copy of a[rows] in C order. `take` is faster than an index, but copies all of a table in another order first."""
+    """A copy of a[rows] in C order. `take` is faster than an index, but would first copy all of a table in another."""
     return a.take(rows, axis=0) if a.flags.c_contiguous else np.asarray(a[rows], order="C")
 
 
