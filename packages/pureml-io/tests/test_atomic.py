@@ -22,8 +22,8 @@ def test_killed_while_saving(tmp_path, what):
     command = [sys.executable, str(SCRIPT), "--kills", "15", "--folder", str(tmp_path), *what]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
-    torn, saved = (int(word) for word in done.stdout.split() if word.isdecimal() and word != "15")
-    assert torn > 0, "the writer was never killed in the middle"
+    kills, torn, saved = (int(word) for word in done.stdout.split() if word.isdecimal())
+    assert kills == 15 and torn > 0, "the writer was never killed in the middle"
     assert saved > 15, "the writer never finished a save"
 
 
