@@ -255,9 +255,9 @@ def test_the_state_of_something_else(strict):
     model = Everything()
     before = snapshot(model)
     for state in (Affine(3, 3).state(), State("pureml_optim.Adam/1")):
-        with pytest.raises(ValueError, match=f"Everything: given a state of '{state.kind}', needed one of"):
+        with pytest.raises(ValueError, match=f"Everything: .*given a state of '{state.kind}', needed 'pureml_nn"):
             model.restore(state, strict=strict)
-    with pytest.raises(ValueError, match=r"pureml_nn\.Affine/1.*needed one of 'pureml_nn\.Dropout/1'"):
+    with pytest.raises(ValueError, match=r"pureml_nn\.Affine/1.*needed 'pureml_nn\.Dropout/1'"):
         Dropout().restore(Affine(3, 3).state())
     assert snapshot(model) == before
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .random import put_sequence, sequence
-from .state import State, StateMismatch, decode, encode
+from .state import State, StateMismatch, check_kind, decode, encode
 
 KIND = "pureml_core.GlobalRandomness/1"
 
@@ -59,8 +59,7 @@ class GlobalRandomness:
         Raises:
             ValueError: the state is another object's, or impossible.
         """
-        if state.kind != KIND:
-            raise ValueError(f"GlobalRandomness: given a state of {state.kind!r}, needed {KIND!r}")
+        check_kind(self, state, KIND)
         try:
             given = {name: decode(state.literals[name]) for name in ("sequence", "python", "numpy")}
             seeds = np.random.SeedSequence(**given["sequence"])

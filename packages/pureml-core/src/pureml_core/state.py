@@ -66,6 +66,31 @@ class StateMismatch(ValueError):
         return type(self), (self.owner, self.problems)
 
 
+def kind_of(obj: Any) -> str:
+    """The kind of an object's State: its package, its class, and the version of its layout: "pureml_optim.Adam/1"."""
+    return f"{type(obj).__module__.partition('.')[0]}.{type(obj).__name__}/1"
+
+
+def check_kind(obj: Any, state: Any, *kinds: str) -> None:
+    """Refuse to restore an object from what is no State, or from that of something else.
+
+    Args:
+        kinds: those that fit; without any, `kind_of(obj)`.
+
+    Raises:
+        TypeError: given no State.
+        StateMismatch: (a ValueError) it is of another kind.
+    """
+    owner, kinds = type(obj).__name__, kinds or (kind_of(obj),)
+    if not isinstance(state, State):
+        raise TypeError(
+            f"{owner}.restore: given a {type(state).__name__}, needed a State; load_state(path) takes one from a file"
+        )
+    if state.kind not in kinds:
+        needed = " or ".join(map(repr, kinds))
+        raise StateMismatch(owner, [f"given a state of {state.kind!r}, needed {needed}"])
+
+
 # ---- walking
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pureml_core import Composite, Saved, State
-from pureml_core.state import StateMismatch, collect, restore_tensors
+from pureml_core.state import StateMismatch, check_kind, collect, kind_of, restore_tensors
 
 
 class Drawing(Composite, Saved):
@@ -29,19 +28,8 @@ class Drawing(Composite, Saved):
         Raises:
             ValueError: the state is another class's, or under `strict` does not fit.
         """
-        if state.kind != kind_of(self):
-            raise another_kind(self, state)
+        check_kind(self, state)
         generators = state.literals.get("generators") if isinstance(state.literals, Mapping) else None
         if not isinstance(generators, Mapping):
             raise StateMismatch(type(self).__name__, ["its literals have no 'generators'"])
         return restore_tensors(self, state.arrays, generators, strict=strict)
-
-
-def kind_of(obj: Any) -> str:
-    """Whose state it is and which version of its layout: "pureml_data.RandomSampler/1"."""
-    return f"{type(obj).__module__.partition('.')[0]}.{type(obj).__name__}/1"
-
-
-def another_kind(obj: Any, state: State) -> StateMismatch:
-    """The error for a state of another class."""
-    return StateMismatch(type(obj).__name__, [f"given a state of {state.kind!r}, needed {kind_of(obj)!r}"])

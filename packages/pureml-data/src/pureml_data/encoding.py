@@ -8,9 +8,9 @@ from typing import Any, Self
 
 import numpy as np
 from pureml_core import State, Tensor
-from pureml_core.state import StateMismatch
+from pureml_core.state import StateMismatch, check_kind, kind_of
 
-from .transforms.base import Transform, another_kind, kind_of, like
+from .transforms.base import Transform, like
 
 
 def one_hot(dims: int, label: Any, *, dtype: Any = np.float64) -> Any:
@@ -155,8 +155,7 @@ class LabelEncoder(Transform):
         Raises:
             ValueError: the state is another class's, or its classes are not different labels in order.
         """
-        if state.kind != kind_of(self):
-            raise another_kind(self, state)
+        check_kind(self, state)
         given = {**state.arrays, **state.literals}
         classes = None
         if given:

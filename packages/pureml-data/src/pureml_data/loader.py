@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 from pureml_core import Saved, State, Tensor, draw_seed
-from pureml_core.state import StateMismatch, decode, encode
+from pureml_core.state import StateMismatch, check_kind, decode, encode
 
 from .checks import flag, whole
 from .dataset import BatchDataset, Dataset, checked_dataset
@@ -188,8 +188,7 @@ class DataLoader(Saved):
         Raises:
             ValueError: under `strict`, listing everything that does not fit; always for a state of something else.
         """
-        if state.kind != _KIND:
-            raise ValueError(f"DataLoader: given a state of {state.kind!r}, needed {_KIND!r}")
+        check_kind(self, state, _KIND)
         given, own = state.literals, self._settings(len(self.dataset))
         problems = [
             f"{key} is {given.get(key)!r}, here {value!r}" for key, value in own.items() if given.get(key) != value

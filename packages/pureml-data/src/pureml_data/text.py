@@ -11,11 +11,11 @@ from typing import Any, Self
 
 import numpy as np
 from pureml_core import State, Tensor
-from pureml_core.state import StateMismatch
+from pureml_core.state import StateMismatch, check_kind, kind_of
 
 from .checks import whole
 from .filling import filling
-from .transforms.base import Transform, another_kind, array_of, kind_of
+from .transforms.base import Transform, array_of
 
 
 class CharTokenizer(Transform):
@@ -83,8 +83,7 @@ class CharTokenizer(Transform):
         Raises:
             ValueError: the state is another class's, or not different code points in order.
         """
-        if state.kind != kind_of(self):
-            raise another_kind(self, state)
+        check_kind(self, state)
         points = np.asarray(state.arrays.get("code_points"))
         fits = points.dtype.kind in "iu" and points.ndim == 1 and (points < 0x110000).all() and (points >= 0).all()
         if not fits or (np.diff(points.astype(np.int64)) <= 0).any():
@@ -219,8 +218,7 @@ class BytePairTokenizer(Transform):
         Raises:
             ValueError: the state is another class's, or not different pairs of earlier numbers.
         """
-        if state.kind != kind_of(self):
-            raise another_kind(self, state)
+        check_kind(self, state)
         merges = np.asarray(state.arrays.get("merges"))
         fits = merges.dtype.kind in "iu" and merges.ndim == 2 and merges.shape[1] == 2
         if not fits or ((merges < 0) | (merges >= 256 + np.arange(len(merges))[:, None])).any():

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pureml_core import Buffer, State, named_tensors, parameters
-from pureml_core.state import StateMismatch, collect, decode, encode, is_literal, restore_tensors
+from pureml_core.state import StateMismatch, check_kind, collect, decode, encode, is_literal, restore_tensors
 
 if TYPE_CHECKING:
     from .layer import Layer
@@ -39,10 +39,9 @@ def restore(
         layers: all inside, by dotted name.
         models: the names of those whose settings are taken from the state instead of compared with it.
     """
+    check_kind(layer, state, kind_of(layer), PARAMETERS)
     if state.kind == PARAMETERS:
         return restore_parameters(layer, state, strict=strict)
-    if state.kind != kind_of(layer):
-        raise ValueError(f"{type(layer).__name__}: given a state of {state.kind!r}, needed one of {kind_of(layer)!r}")
     generators, settings = _mapping(state, "generators"), _mapping(state, "settings")
     problems = _differences(layers, models, settings) if "settings" in state.literals else []
     literals = [

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 from pureml_core import RowSparse, Saved, State, Tensor
-from pureml_core.state import StateMismatch
+from pureml_core.state import StateMismatch, kind_of
 
 from .gradients import gradient, gradients, tensors
 from .optimizer import Optimizer
 from .restoring import read_slot
 from .saved_literals import read_literals
-from .settings import kind_of, whole
+from .settings import whole
 
 
 class Accumulation(Saved):

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from pureml_core import Buffer, Saved, State, Tensor
-from pureml_core.state import StateMismatch, collect, restore_tensors
+from pureml_core.state import StateMismatch, collect, kind_of, restore_tensors
 
 from .blocks import blocks
 from .gradients import tensors
 from .optimizer import Optimizer, Params
 from .saved_literals import read_literals
-from .settings import Check, between, flag, kind_of, whole
+from .settings import Check, between, flag, whole
 
 
 class WeightAverage(Saved):

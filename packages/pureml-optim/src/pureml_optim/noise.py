@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 from pureml_core import Saved, State, generator
-from pureml_core.state import StateMismatch, collect, restore_tensors
+from pureml_core.state import StateMismatch, collect, kind_of, restore_tensors
 
 from .gradients import gradients, tensors
 from .optimizer import Optimizer, Params
 from .saved_literals import read_literals
-from .settings import between, kind_of, whole
+from .settings import between, whole
 
 
 class GradientNoise(Saved):

@@ -23,11 +23,11 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from pureml_core import Composite, Saved, State, Tensor, parameters
-from pureml_core.state import StateMismatch
+from pureml_core.state import StateMismatch, check_kind, kind_of
 
 from .blocks import Batch, Entry, Group, Plan, Update
 from .restoring import read
-from .settings import Check, between, checked, flag, kind_of
+from .settings import Check, between, checked, flag
 
 Shape: TypeAlias = tuple[int, ...]
 ShapeOf: TypeAlias = Callable[[Shape], Shape | None]  # of a slot, for a parameter's shape; None: it needs none
@@ -295,8 +295,7 @@ class Optimizer(Saved):
         Raises:
             ValueError: under `strict`, listing everything that does not fit; always for another class's state.
         """
-        if state.kind != kind_of(self):
-            raise ValueError(f"{type(self).__name__}: given a state of {state.kind!r}, needed {kind_of(self)!r}")
+        check_kind(self, state)
         found = read(state, self.groups, self._entries, self._checked, self.slots_for)
         if strict and found.problems:
             raise StateMismatch(type(self).__name__, found.problems)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from pureml_core import State
+from pureml_core.state import check_kind
 
-from .settings import Check, kind_of
+from .settings import Check
 
 
 def read_literals(obj: object, state: State, known: Mapping[str, Check]) -> tuple[dict[str, Any], list[str]]:
@@ -16,8 +17,7 @@ def read_literals(obj: object, state: State, known: Mapping[str, Check]) -> tupl
     Raises:
         ValueError: the state is another class's.
     """
-    if state.kind != kind_of(obj):
-        raise ValueError(f"{type(obj).__name__}: given a state of {state.kind!r}, needed {kind_of(obj)!r}")
+    check_kind(obj, state)
     values, problems = {}, []
     for name, check in known.items():
         if name not in state.literals:

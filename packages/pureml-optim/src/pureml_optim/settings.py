@@ -79,8 +79,3 @@ def flag(name: str, given: Any) -> bool:
 def _plain(x: Any) -> Any:
     """The Python scalar in a NumPy scalar, a 0-d array or a 0-d tensor; anything else as it is."""
     return x.item() if getattr(x, "ndim", None) == 0 and hasattr(x, "item") else x
-
-
-def kind_of(obj: Any, layout: int = 1) -> str:
-    """The kind of an object's State: package, class, and version of the layout."""
-    return f"{type(obj).__module__.split('.')[0]}.{type(obj).__name__}/{layout}"

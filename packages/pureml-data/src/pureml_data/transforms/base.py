@@ -10,8 +10,6 @@ import numpy as np
 from pureml_core import Tensor
 
 from ..drawing import Drawing
-from ..drawing import another_kind as another_kind
-from ..drawing import kind_of as kind_of
 
 
 class Transform(Drawing):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from pureml_core import State, Stateful
-from pureml_core.state import StateMismatch
+from pureml_core.state import StateMismatch, check_kind, kind_of
 
-from .base import Transform, another_kind, kind_of
+from .base import Transform
 
 
 class Compose(Transform):
@@ -67,8 +67,7 @@ class Compose(Transform):
         Raises:
             ValueError: the state is of another class or of other steps, or under `strict` does not fit.
         """
-        if state.kind != kind_of(self):
-            raise another_kind(self, state)
+        check_kind(self, state)
         stateful = self._stateful()
         try:
             parts = {key: (part["kind"], part["literals"]) for key, part in state.literals["steps"].items()}

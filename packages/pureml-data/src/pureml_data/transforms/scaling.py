@@ -6,10 +6,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from pureml_core import State, default_dtype
-from pureml_core.state import StateMismatch, decode, encode
+from pureml_core.state import StateMismatch, check_kind, decode, encode, kind_of
 
 from ..checks import whole
-from .base import Transform, another_kind, array_of, kind_of, like, number
+from .base import Transform, array_of, like, number
 
 
 class Scaler(Transform):
@@ -144,8 +144,7 @@ class Scaler(Transform):
         Raises:
             ValueError: the state is another class's, or under `strict` does not fit.
         """
-        if state.kind != kind_of(self):
-            raise another_kind(self, state)
+        check_kind(self, state)
         problems = []
         for name, own in self.settings().items():
             if (given := decode(state.literals.get(name))) != own:

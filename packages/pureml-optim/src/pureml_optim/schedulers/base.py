@@ -11,10 +11,10 @@ from copy import copy
 from typing import Any, ClassVar, Self, TypeAlias
 
 from pureml_core import Saved, State
-from pureml_core.state import StateMismatch
+from pureml_core.state import StateMismatch, check_kind, kind_of
 
 from ..optimizer import Optimizer
-from ..settings import Check, between, checked, kind_of, one_of, whole
+from ..settings import Check, between, checked, one_of, whole
 from .drawing import plot, sparkline
 from .momentum import set_momentum
 
@@ -139,8 +139,7 @@ class LRScheduler(Saved):
                 one too many.
         """
         where = type(self).__name__
-        if state.kind != kind_of(self):
-            raise ValueError(f"{where}: given a state of {state.kind!r}, needed {kind_of(self)!r}")
+        check_kind(self, state)
         entries = self._entries()
         problems = [f"missing {name!r}" for name in entries if name not in state.literals]
         problems += [f"unexpected {name!r}" for name in [*state.literals, *state.arrays] if name not in entries]

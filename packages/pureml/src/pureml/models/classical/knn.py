@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from pureml_core import State, Tensor, no_grad
-from pureml_core.state import decode, encode
+from pureml_core.state import check_kind, decode, encode
 
 from ...base import BaseModel
 from ...general_math import euclidean_distance
@@ -149,8 +149,7 @@ class KNN(BaseModel):
         Raises:
             ValueError: the state is of something else, or does not fit together.
         """
-        if state.kind != KIND:
-            raise ValueError(f"KNN: given the state of {state.kind!r}, needed {KIND!r}")
+        check_kind(self, state, KIND)
         try:
             other = KNN(state.literals["k"], self.d, state.literals["standardize_features"])
             dtype = np.dtype(state.literals["dtype"])
