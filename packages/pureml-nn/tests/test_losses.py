@@ -301,6 +301,14 @@ def test_labels_of_another_kind_or_shape():
         CCE(1, 0.5)
 
 
+@pytest.mark.parametrize("loss", [CCE, Focal, NLL, MultiMargin])
+def test_classes_in_the_second_axis_are_told_how_to_become_the_last(loss):
+    Y, Y_hat = np.zeros((2, 5, 4), int), np.full((2, 3, 5, 4), 0.5)
+    with pytest.raises(ValueError, match=r"last axis holds the classes; np\.moveaxis\(Y_hat, 1, -1\)"):
+        loss(Y, Y_hat)
+    loss(Y, np.moveaxis(Y_hat, 1, -1))
+
+
 def test_label_gradient_is_softmax_minus_one_hot():
     z = Tensor(Z, requires_grad=True)
     CCE(np.array([2, 0, 1, 1]), z, from_logits=True).backward()

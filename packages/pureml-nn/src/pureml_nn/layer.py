@@ -70,7 +70,9 @@ class Layer(Layered, Saved):
     def freeze(self, pattern: str = "*") -> Self:
         """Exclude parameters from training: they get no gradient any more; returns the layer.
 
-        They are saved as before. An optimizer leaves what has no gradient as it is.
+        They are saved as before. An optimizer leaves what has no gradient as it is. The running moments of a
+        BatchNorm are no parameters, and follow the batches until the layer is in evaluation mode: `eval()` it after
+        every `train()` of the model.
 
         Args:
             pattern: of the dotted names to freeze, by the rules of `fnmatch`: "encoder.*", "*.b".

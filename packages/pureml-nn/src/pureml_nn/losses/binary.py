@@ -11,6 +11,7 @@ from .categorical import label_cross_entropy
 from .common import (
     clipped,
     divisor_of,
+    labels_needed,
     labels_of,
     paired,
     picked,
@@ -91,7 +92,7 @@ def Focal(
         if from_logits:
             warn_of_probabilities("Focal", Y_hat, "logits")
         return reduced("Focal", _focal_of_labels(Y, Y_hat, gamma, alpha, from_logits), reduction)
-    Y, Y_hat = paired("Focal", Y, Y_hat, f", or integer labels of shape {Y_hat.shape[:-1]}")
+    Y, Y_hat = paired("Focal", Y, Y_hat, f", or {labels_needed(Y, Y_hat)}")
     if from_logits:
         L, p = binary_cross_entropy(Y_hat, Y, None), sigmoid(Y_hat)  # type: ignore[no-untyped-call]
     else:

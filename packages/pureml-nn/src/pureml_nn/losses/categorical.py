@@ -11,6 +11,7 @@ from .common import (
     class_weights,
     clipped,
     divisor_of,
+    labels_needed,
     labels_of,
     paired,
     picked,
@@ -80,7 +81,7 @@ def CCE(
             rows = scaled(-np.log(clipped(picked(Y_hat, labels), smallest(Y_hat), 1.0)), scale)
             return reduced("CCE", rows, reduction, total)
         return _of_rows("CCE", Y, Y_hat, from_logits, reduction, total)
-    Y, Y_hat = paired("CCE", Y, Y_hat, f", or integer labels of shape {Y_hat.shape[:-1]}")
+    Y, Y_hat = paired("CCE", Y, Y_hat, f", or {labels_needed(Y, Y_hat)}")
     if ignore_index is not None:
         raise ValueError("CCE: given ignore_index with rows as targets, needed integer labels; or weigh the rows")
     if Y_hat.shape[-1] == 0:

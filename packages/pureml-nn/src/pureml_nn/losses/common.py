@@ -71,6 +71,14 @@ def smallest(p: Tensor) -> float:
     return max(1e-12, float(np.finfo(p.dtype).eps))
 
 
+def labels_needed(Y: Any, Y_hat: Tensor) -> str:
+    """What an error says of labels that do not fit the predictions."""
+    needed = f"integer labels of shape {Y_hat.shape[:-1]}: the last axis holds the classes"
+    if Y_hat.ndim > 2 and Y.shape == Y_hat.shape[:1] + Y_hat.shape[2:]:  # (B, ...) for (B, K, ...)
+        needed += "; np.moveaxis(Y_hat, 1, -1) puts it there"
+    return needed
+
+
 def labels_of(loss: str, Y: Any, Y_hat: Tensor, ignore_index: int | None = None) -> tuple[Any, Any]:
     """Integer labels of the predictions' classes as (labels, ignored).
 
@@ -81,7 +89,7 @@ def labels_of(loss: str, Y: Any, Y_hat: Tensor, ignore_index: int | None = None)
     if given.dtype.kind not in "iu" or given.shape != Y_hat.shape[:-1] or not classes:
         raise ValueError(
             f"{loss}: given targets of dtype {given.dtype} and shape {given.shape} for predictions of shape "
-            f"{Y_hat.shape}, needed integer labels of shape {Y_hat.shape[:-1]}: the last axis holds the classes"
+            f"{Y_hat.shape}, needed {labels_needed(given, Y_hat)}"
         )
     ignored = None
     if ignore_index is not None:
