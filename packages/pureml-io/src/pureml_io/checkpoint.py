@@ -261,7 +261,7 @@ class Checkpoint:
             part = _state_of(obj)
             arrays |= {f"{name}.{key}": array for key, array in part.arrays.items()}
             objects[name] = {"kind": part.kind, "literals": part.literals}
-        kept = {"step": step, "metric": encode(metric), "literals": encode(literals), "objects": objects}
+        kept = {"step": step, "metric": encode(metric), "literals": _encoded(literals), "objects": objects}
         return State(KIND, arrays, kept)
 
     def _write(self, state: State, path: Path, step: int) -> Path:
@@ -322,6 +322,15 @@ class Checkpoint:
                     problems += [f"{name}: {line}" for line in _restore(obj, parts[name], strict) or ()]
             undo.pop_all()
         return problems
+
+
+def _encoded(literals: dict[str, Any]) -> Any:
+    for name, value in literals.items():
+        try:
+            encode(value)
+        except TypeError as error:
+            raise TypeError(f"Checkpoint.save: literals: {name!r}: {error}") from None
+    return encode(literals)
 
 
 def _state_of(obj: Any) -> State:
