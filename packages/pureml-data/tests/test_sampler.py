@@ -231,6 +231,49 @@ def test_own_samplers():
     assert [x.tolist() for (x,) in DataLoader(data, 5, sampler=Empty())] == [[4, 3, 2, 1, 0]]
 
 
+class Growing(Sampler):
+    """A quarter of the samples in the first epoch, then a half, three quarters, all."""
+
+    def __init__(self, seed):
+        self.epoch, self.rng = 0, np.random.default_rng(seed)
+
+    def length(self, n):
+        return min(n * (self.epoch + 1) // 4, n)
+
+    def order(self, n):
+        order = self.rng.permutation(n)[: self.length(n)]
+        self.epoch += 1
+        return order
+
+    def state(self):
+        state = super().state()
+        return State(state.kind, state.arrays, {**state.literals, "epoch": self.epoch})
+
+    def restore(self, state, *, strict=True):
+        skipped = super().restore(state, strict=strict)
+        self.epoch = state.literals["epoch"]
+        return skipped
+
+
+def test_an_epoch_may_be_as_long_as_the_samplers_state_says():
+    first = DataLoader(TensorDataset(np.arange(40)), 4, sampler=Growing(0))
+    assert [(len(first), len(list(first))) for _ in range(3)] == [(3, 3), (5, 5), (8, 8)]
+    loop = iter(first)
+    for _ in range(7):  # more than a new sampler's first epoch has
+        next(loop)
+    state = first.state()
+    rest = [x.tolist() for (x,) in loop]
+    second = DataLoader(TensorDataset(np.arange(40)), 4, sampler=Growing(1))
+    second.restore(state)
+    assert [x.tolist() for (x,) in second] == rest and len(rest) == 3
+
+    before = second.state()
+    forged = State(state.kind, state.arrays, {**state.literals, "delivered": 11})
+    with pytest.raises(ValueError, match="delivered is 11, an epoch has 10 batches"):
+        second.restore(forged)
+    assert second.state() == before
+
+
 class Giving(Sampler):
     def __init__(self, order):
         self.given = order

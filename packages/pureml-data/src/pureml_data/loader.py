@@ -129,6 +129,7 @@ class DataLoader(Saved):
             self._place = None
 
     def _order(self, n: int) -> np.ndarray:
+        length = self.sampler.length(n)  # of this epoch: asking for the order moves a sampler on
         order = np.array(self.sampler.order(n))  # a copy: a sampler may shuffle the same array for every epoch
         name = type(self.sampler).__name__
         if order.ndim != 1 or (len(order) and order.dtype.kind not in "iu"):
@@ -136,7 +137,7 @@ class DataLoader(Saved):
             raise TypeError(f"DataLoader: {name}.order gave {given}, needed one axis of integers")
         if len(order) and (order.min() < 0 or order.max() >= n):
             raise IndexError(f"DataLoader: {name} gave {order.min()} ... {order.max()} for {n} samples")
-        if len(order) != (length := self.sampler.length(n)):
+        if len(order) != length:
             raise ValueError(
                 f"DataLoader: {name} gave {len(order)} entries for {n} samples, but its length({n}) is {length}; "
                 "define length(self, n) so that it says how many order(n) gives"
@@ -200,14 +201,18 @@ class DataLoader(Saved):
             sampler = State(kind, {name.removeprefix("sampler."): a for name, a in state.arrays.items()}, literals)
         except (KeyError, TypeError, ValueError) as error:
             raise StateMismatch("DataLoader", [*problems, f"not a loader's literals ({error})"]) from error
-        if delivered is not None and delivered > len(self):
-            problems.append(f"delivered is {delivered}, an epoch has {len(self)} batches")
         if strict and problems:
             raise StateMismatch("DataLoader", problems)
+        before = self.sampler.state()
         try:
             problems += self.sampler.restore(sampler, strict=strict)
+            if delivered is not None and delivered > len(self):  # a sampler's state may say how long its epoch is
+                problems.append(f"delivered is {delivered}, an epoch has {len(self)} batches")
+                if strict:
+                    raise StateMismatch("DataLoader", problems)
         except StateMismatch as mismatch:
             if strict:
+                self.sampler.restore(before)
                 raise
             problems += mismatch.problems
         self.seed, self._epoch = seed, epoch

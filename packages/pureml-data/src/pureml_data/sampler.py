@@ -23,7 +23,7 @@ class Sampler(Drawing):
         raise NotImplementedError(f"{type(self).__name__} needs order(self, n): an index array into n samples")
 
     def length(self, n: int) -> int:
-        """The number of entries in an epoch over n samples."""
+        """The number of entries in the next epoch over n samples."""
         return n
 
 
