@@ -80,17 +80,22 @@ def remote(url: str, options: Mapping[str, Any]) -> Store:
             try:
                 return await super().get(key, prototype, byte_range)
             except BaseError as error:
-                raise OSError(f"{url}: {error}") from error
+                raise OSError(f"{url}: {_first_line(error)}") from error
 
         async def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
             try:
                 async for key in super().list_dir(prefix):
                     yield key
             except BaseError as error:
-                raise OSError(f"{url}: its server does not list names, give fields: {error}") from error
+                raise OSError(f"{url}: its server does not list names, give fields: {_first_line(error)}") from error
 
     plain = {"client_options": {"allow_http": True}} if url.startswith("http://") else {}
     try:
         return Remote(from_url(url, **plain | dict(options)), read_only=True)
     except BaseError as error:
-        raise ValueError(f"{url}: cannot be opened: {error}") from error
+        raise ValueError(f"{url}: cannot be opened: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """What obstore says of a failure, without the server's page and the structures that it prints below."""
+    return str(error).partition("\n")[0]

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from zarr.abc.store import Store
 from zarr.storage import ObjectStore
 
+from .storage_opening import first_line
+
 
 def failures() -> tuple[type[Exception], ...]:
     """What obstore raises when a server fails, or cannot be reached."""
@@ -48,7 +50,11 @@ def fetched(url: str, options: Mapping[str, Any]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as temporary:
         path = Path(temporary) / "fetched.zip"
         with open(path, "wb") as file:
-            for part in source.get(name).stream():
+            try:
+                found = source.get(name)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f"{url}: there is no such file") from error
+            for part in found.stream():
                 file.write(part)
         yield path
 
@@ -64,4 +70,4 @@ def _opened(url: str, options: Mapping[str, Any]) -> Any:
     try:
         return from_url(url, **plain | dict(options))
     except BaseError as error:
-        raise ValueError(f"{url}: cannot be opened: {error}") from error
+        raise ValueError(f"{url}: cannot be opened: {first_line(error)}") from error

@@ -34,7 +34,12 @@ def served(path: Path | str, failures: tuple[type[Exception], ...]) -> Iterator[
     try:
         yield
     except failures as error:
-        raise OSError(f"{path}: {error}") from error
+        raise OSError(f"{path}: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What obstore says of a failure, without the server's page and the structures that it prints below."""
+    return str(error).partition("\n")[0]
 
 
 @contextlib.contextmanager
