@@ -3,7 +3,7 @@
 import numpy as np
 import pureml_core as pm
 import pytest
-from pureml_core import Tensor, grad, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
+from pureml_core import Tensor, grad, gradients, hessian, hvp, jacobian, jvp, no_grad, value_and_grad, vjp
 
 X = np.array([0.5, -1.0, 2.0])
 
@@ -71,6 +71,26 @@ def test_nested_over_another_variable():
     assert w.grad == 6.0
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        lambda x: grad(lambda y: x * y**2)(3.0),
+        lambda x: value_and_grad(lambda y: x * y**2)(3.0)[0],
+        lambda x: vjp(lambda y: x * y**2, 3.0)[1](1.0)[0],
+        lambda x: jvp(lambda y: x * y**2, 3.0, 1.0)[1],
+        lambda x: jacobian(lambda y: x * y**2)(3.0),
+        lambda x: hvp(lambda y: x * y**2, 3.0, 1.0),
+    ],
+)
+def test_the_leaves_of_a_derivative_inside_are_no_surrounding_computation(inside):
+    assert type(grad(inside)(2.0)) is np.float64
+    w = Tensor(2.0, requires_grad=True)  # and a tracked tensor still is one, two levels down as well
+    assert grad(lambda x: w * inside(x))(2.0).requires_grad
+    assert grad(lambda x: x * inside(w))(2.0).requires_grad
+    made_by_operation = (w * 1).detach().requires_grad_()
+    assert grad(lambda x: made_by_operation * inside(x))(2.0).requires_grad
+
+
 def test_a_function_that_does_not_depend():
     assert grad(lambda x: Tensor(1.0))(X).tolist() == [0.0] * 3
     with pytest.warns(UserWarning, match=r"grad: the function returned float 1\.0, which does not depend"):
@@ -105,6 +125,12 @@ def test_mistakes_are_errors():
 
     with pytest.warns(UserWarning, match="written into an ndarray"):
         grad(cut)(X)
+
+
+def test_a_gradient_that_was_not_recorded_says_how_to_record_it():
+    x = Tensor(2.0, requires_grad=True)
+    with pytest.raises(RuntimeError, match=r"output 0 .* create_graph=True where it was taken"):
+        gradients(gradients(x**3, x), x)
 
 
 def test_what_vjp_returns_is_the_callers():

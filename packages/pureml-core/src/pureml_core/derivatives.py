@@ -285,7 +285,10 @@ def gradients(
             if not isinstance(t, Tensor):
                 raise TypeError(f"gradients: {kind} {i} is {t!r:.60}, needed a Tensor")
             if not t._requires_grad:
-                raise RuntimeError(f"gradients: {kind} {i} of shape {t.shape} is not tracked; it needs requires_grad")
+                raise RuntimeError(
+                    f"gradients: {kind} {i} of shape {t.shape} is not tracked; it needs requires_grad, or, if it is a "
+                    "gradient itself, create_graph=True where it was taken"
+                )
     if len(gs) != len(ys):
         raise ValueError(f"gradients: {len(gs)} incoming gradients for {len(ys)} outputs")
     seeds = [_seed(y, g, create_graph) for y, g in zip(ys, gs, strict=True)]

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backward import facing, sweep
-from .history import Node, Part
+from .history import Node, Part, tick
 from .mode import enable_grad, recording
 from .op import alias
 from .sparse import RowSparse
@@ -87,12 +87,16 @@ class Run:
                     args[place.key] = new
                 else:
                     kwargs[place.key] = new
+            start = tick()
             self.y = f(*args, **kwargs)
             self.ys = [_number(name, y) for y in leaves(self.y)]
-        self.recorded = was and self._depends_on_others()
+        self.recorded = was and self._depends_on_others(start)
 
-    def _depends_on_others(self) -> bool:
-        """Whether anything tracked besides the copies leads to the value, or to the arguments that were copied."""
+    def _depends_on_others(self, start: int) -> bool:
+        """Whether anything tracked besides the copies leads to the value, or to the arguments that were copied.
+
+        Leaves made since `start` are f's own business, such as the copies of a grad inside f.
+        """
         ours = {x._node or x for x in self.xs}
         if any(x._node is not None for x in self.xs):
             return True
@@ -105,7 +109,9 @@ class Run:
                 continue
             seen.add(target)
             if not isinstance(target, Node):
-                return True
+                if getattr(target, "_born", 0) < start:
+                    return True
+                continue
             if target.vjps is not None:
                 stack += [x for x, vjp in zip(target.inputs, target.vjps, strict=True) if vjp is not None]
         return False
