@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pureml_core as pm
 import pytest
-from pureml_core import Buffer, Parameter, Tensor, gradients, no_grad
+from pureml_core import Buffer, Parameter, Tensor, gradients, no_grad, set_default_dtype
 
 FLOATS = (np.float16, np.float32, np.float64)
 OTHERS = (*FLOATS, np.int64, np.int8, np.bool_)
@@ -170,6 +170,18 @@ def test_the_constructor():
             Tensor(data, requires_grad=True)
     assert Buffer(own).dtype == np.float64 and not np.shares_memory(Buffer(own).data, own)
     assert not x.numpy(copy=False, readonly=True).flags.writeable and not np.shares_memory(x.numpy(), x.data)
+
+
+@pytest.mark.parametrize("data", [1j, [1.0, 2j], np.array([1 + 1j]), Tensor([1j])])
+def test_a_complex_parameter_keeps_its_imaginary_part(data):
+    assert Parameter(data).dtype == np.complex64
+    assert np.array_equal(Parameter(data).numpy(), np.asarray(data, np.complex64))
+    assert Parameter(data, dtype=np.complex128).dtype == np.complex128
+    set_default_dtype(np.float64)
+    try:
+        assert Parameter(data).dtype == np.complex128
+    finally:
+        set_default_dtype(np.float32)
 
 
 @pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, lambda t: pickle.loads(pickle.dumps(t))])

@@ -14,14 +14,17 @@ from .tensor import Tensor
 class Parameter(Tensor):
     """A leaf tensor that a model trains: state for ever, frozen or not.
 
-    Floating data (and integers) take the default dtype, float32 unless set otherwise or given as `dtype`. The
-    values are copied, so that training never writes into an array of the caller's.
+    Floating data (and integers) take the default dtype, float32 unless set otherwise or given as `dtype`; complex data
+    its complex counterpart, complex64. The values are copied, so that training never writes into an array of the
+    caller's.
     """
 
     __slots__ = ()
 
     def __init__(self, data: Any, dtype: Any = None, *, requires_grad: bool = True) -> None:
-        super().__init__(data, dtype=dtype or default_dtype(), copy=True)
+        if dtype is None:
+            dtype = np.result_type(default_dtype(), np.complex64) if np.iscomplexobj(data) else default_dtype()
+        super().__init__(data, dtype=dtype, copy=True)
         if self.dtype.kind not in "fc":
             raise TypeError(f"Parameter: given dtype {self.dtype}; a parameter needs a floating dtype")
         self._declared = True
