@@ -214,7 +214,7 @@ def test_all_objects_are_restored_or_none(tmp_path):
     a, b = Thing(5), Thing(6)
     b.w = Parameter([6.0])  # of another shape
     checkpoint = Checkpoint(tmp_path, {"a": a, "b": b})
-    with pytest.raises(ValueError, match=r"\(2,\), needed \(1,\)"):
+    with pytest.raises(ValueError, match=r"Checkpoint: 'b': .*\(2,\), needed \(1,\)"):
         checkpoint.restore()
     assert (a.value, b.value) == (5, 6)
     found = checkpoint.restore(strict=False)

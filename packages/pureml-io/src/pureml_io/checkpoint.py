@@ -319,7 +319,10 @@ class Checkpoint:
             for name, obj in everything.items():
                 if name in parts:
                     undo.callback(_restore, obj, before[name], True)
-                    problems += [f"{name}: {line}" for line in _restore(obj, parts[name], strict) or ()]
+                    try:
+                        problems += [f"{name}: {line}" for line in _restore(obj, parts[name], strict) or ()]
+                    except StateMismatch as error:  # of two optimizers, which one?
+                        raise StateMismatch(f"Checkpoint: {name!r}: {error.owner}", error.problems) from error
             undo.pop_all()
         return problems
 
