@@ -73,6 +73,8 @@ class WeightAverage(Saved):
         """A context in which the parameters hold their averages, by copying; the trained weights return at its end,
         whatever happens inside.
 
+        A model that is saved inside holds the averages: save a checkpoint of the run outside.
+
         Raises:
             RuntimeError: they do already.
             ValueError: a parameter has another shape than before, or is read-only.
@@ -104,7 +106,12 @@ class WeightAverage(Saved):
     # ---- state
 
     def state(self) -> State:
-        """Copies of the averages, the number of updates, and the settings."""
+        """Copies of the averages, the number of updates, and the settings.
+
+        Raises:
+            RuntimeError: the averages are swapped in: a checkpoint would hold them in place of the trained weights.
+        """
+        self._check_trained("state")
         arrays, _ = collect(self.averages)
         return State(kind_of(self), arrays, {name: getattr(self, name) for name in self._known()})
 
