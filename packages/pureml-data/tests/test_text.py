@@ -119,6 +119,8 @@ def test_what_is_not_text_or_not_a_token():
             for call, settings in ((each.fit, [300] if each is KEPT else []), (each.encode, [])):
                 with pytest.raises(TypeError, match=f"{type(each).__name__}: needed (text, given|a text or several)"):
                     call(text, *settings)
+        with pytest.raises(TypeError, match="given b'ab'"):  # not the number 97, which nobody gave
+            each.fit(b"ab", *([300] if each is KEPT else []))
     assert CharTokenizer().encode("").size == 0 and CharTokenizer().decode([]) == ""
     with pytest.raises(ValueError, match="vocabulary must be at least 256"):
         BytePairTokenizer().fit("a", vocabulary=255)

@@ -18,6 +18,9 @@ class Windows(TensorDataset):
     last one ends within the series; what fills no sample is left out. The series is not copied, what is read of it is:
     windows overlap.
 
+    For a language model, which foretells the next token at each of T places, take `Windows(tokens, T + 1, horizon=0,
+    stride=T)`: of a batch x of it, x[:, :-1] goes in and x[:, 1:] is the target.
+
     Args:
         series: (T, ...), an array or Tensor: one number, or features of one shape, at each time.
         length: times in a window, at least 1.

@@ -251,7 +251,8 @@ def pad_sequences(
 
     Returns:
         The batch (B, T, ...), a Tensor if all sequences are, and the mask (B, T): True where it has come from a
-        sequence, which is what attention takes (`mask[:, None, :]`).
+        sequence. Attention takes `mask[:, None, :]` as its mask or `~mask` as its key_padding_mask, a recurrent layer
+        `mask.sum(axis=1)` as its lengths, for padding at the right.
 
     Raises:
         ValueError: a sequence is longer than `length`, or their shapes differ otherwise; `side` is another word, or
@@ -322,8 +323,8 @@ def _code_points(text: str) -> np.ndarray:
 
 
 def _texts(where: str, texts: str | Iterable[str]) -> Sequence[str]:
-    if not isinstance(texts, Iterable):
-        raise TypeError(f"{where}: needed a text or several, given {texts!r}")
+    if not isinstance(texts, Iterable) or isinstance(texts, bytes | bytearray):
+        raise TypeError(f"{where}: needed a text or several, given {texts!r:.100}")
     return [texts] if isinstance(texts, str) else [_text(where, text) for text in texts]
 
 
