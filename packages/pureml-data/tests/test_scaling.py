@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from pureml_core import State, Tensor
-from pureml_data import Compose, LabelEncoder, MinMax, RandomCrop, Standardize
+from pureml_data import Compose, LabelEncoder, MinMax, RandomCrop, Standardize, Subset, TensorDataset
 
 RNG = np.random.default_rng(0)
 IMAGES = RNG.normal(3, 2, (6, 3, 4, 5)).astype(np.float32)
@@ -153,6 +153,15 @@ def test_state(make):
         np.testing.assert_array_equal(other(IMAGES), y)
     other.restore(make(axis=(0, 2, 3)).state())
     assert other.count == 0
+
+
+@every
+def test_a_dataset_is_no_array(make):
+    data = TensorDataset(np.arange(4.0), np.array([0, 1, 0, 1]))  # NumPy would make one table of both
+    for dataset in (data, Subset(data, [0, 1])):
+        with pytest.raises(TypeError, match=rf"given a {type(dataset).__name__}, needed an array, such as a field"):
+            make().fit(dataset)
+    make().fit(data[:][0])
 
 
 def test_compose():

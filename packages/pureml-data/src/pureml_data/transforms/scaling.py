@@ -9,6 +9,7 @@ from pureml_core import State, default_dtype
 from pureml_core.state import StateMismatch, check_kind, decode, encode, kind_of
 
 from ..checks import whole
+from ..dataset import BatchDataset
 from .base import Transform, array_of, like, number
 
 
@@ -95,7 +96,10 @@ class Scaler(Transform):
         raise NotImplementedError(f"{type(self).__name__} needs affine(self)")
 
     def _statistics(self, x: Any) -> tuple[int, dict[str, np.ndarray]]:
-        where, array = type(self).__name__, array_of(x)
+        where = type(self).__name__
+        if isinstance(x, BatchDataset):  # of whose samples NumPy would make one array, labels included
+            raise TypeError(f"{where}: given a {type(x).__name__}, needed an array, such as a field of dataset[:]")
+        array = array_of(x)
         if array.dtype.kind not in "biuf":
             raise TypeError(f"{where}: needs real numbers, given dtype {array.dtype}")
         axes = tuple(range(array.ndim)) if self.axis is None else self.axis
