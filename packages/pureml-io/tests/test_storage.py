@@ -319,6 +319,12 @@ def test_a_refused_write_changes_nothing(storage, monkeypatch, name):
     np.testing.assert_array_equal(storage.read("new"), np.ones((1, 2)))
 
 
+@pytest.mark.parametrize("wrong", [3, None, np.array(3.0), "abc"])
+def test_what_holds_no_arrays_is_named(storage, wrong):
+    with pytest.raises(TypeError, match=f"write: given a {type(wrong).__name__}, needed arrays in an order"):
+        storage.write(wrong, "b")
+
+
 def test_no_arrays_change_nothing(storage):
     before = files(storage.store_path)
     for none in ([], iter(()), np.zeros((0, 3)), ()):
@@ -491,7 +497,7 @@ def test_attributes_are_refused(storage, name):
     with pytest.raises(TypeError):
         storage.add_attr(3, 1)
     assert storage.get_attr("a") == 1
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match="there is no attribute 'c'"):
         storage.get_attr("c")
 
 

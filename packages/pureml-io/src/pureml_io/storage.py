@@ -122,6 +122,7 @@ class ArrayStorage:
 
         Args:
             these_arrays: of one shape and dtype: booleans, numbers, text or dates. None at all change nothing.
+                The dtype of text is its width too: where lengths differ, give `np.array(texts, "U80")`.
             to_block_named: slashes make groups of blocks.
             arrays_per_chunk: how many are compressed together, and read together whichever of them is asked for. It
                 is fixed by the first write; 10, with a RuntimeWarning, if that does not say.
@@ -137,7 +138,7 @@ class ArrayStorage:
         """
         self._writable("write")
         arrays: Any = these_arrays
-        if isinstance(arrays, str | bytes | Mapping | Set):
+        if isinstance(arrays, str | bytes | Mapping | Set) or not np.iterable(arrays):
             raise TypeError(
                 f"write: given a {type(arrays).__name__}, needed arrays in an order, such as a list of them"
             )
@@ -256,7 +257,10 @@ class ArrayStorage:
         Raises:
             KeyError: there is none.
         """
-        return decode(self.root.attrs[key])
+        attributes = self.root.attrs
+        if key not in attributes:
+            raise KeyError(f"{self.store_path}: there is no attribute {key!r}")
+        return decode(attributes[key])
 
     # ---- archives
 
