@@ -60,7 +60,8 @@ class Optimizer(Saved):
 
     Of a table with a row-sparse gradient (`Embedding(sparse=True)`, `table[rows]`) only the touched rows and their
     slots take part: the other rows do not decay, and their moments neither fade nor move them. The step counts for the
-    whole parameter. Rules over whole arrays (`blocks = False`) take such a gradient as a dense one.
+    whole parameter. Rules over whole arrays (`blocks = False`) take such a gradient as a dense one. So does every rule
+    once `.grad` has been read, which makes it dense: to look at it before a step, read `sparse_grad`.
 
     The padding row of a table (`padding_idx` of the tensor, set by an Embedding that has one) does not decay either, as
     long as its gradient is zero.
