@@ -15,7 +15,8 @@ class Sampler(Drawing):
     """Gives the order of every epoch over n samples, as an index array; the loader that uses it says what n is.
 
     A subclass defines `order`, and `length` where an epoch has other than n entries. Its state is that of the
-    generators in its attributes; settings are not part of it.
+    generators in its attributes; settings are not part of it, nor are counters: a subclass adds what its orders depend
+    on in `state` and `restore` of its own.
     """
 
     def order(self, n: int) -> np.ndarray:

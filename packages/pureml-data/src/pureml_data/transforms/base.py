@@ -15,8 +15,9 @@ from ..drawing import Drawing
 class Transform(Drawing):
     """A function of an array that can be saved: a subclass defines `__call__`.
 
-    Its state is that of the generators in its attributes: restored, it draws the same numbers. Inside a DataLoader
-    the loader seeds them anew for every batch.
+    Its state is that of the generators, Parameters and Buffers in its attributes: restored, it draws the same numbers.
+    Plain arrays and settings are not part of it: what a subclass learns from data it keeps in a Buffer, or adds in
+    `state` and `restore` of its own. Inside a DataLoader the loader seeds the generators anew for every batch.
     """
 
     def __call__(self, x: Any, /) -> Any:
