@@ -2,22 +2,49 @@
 
 from typing import TYPE_CHECKING
 
-from .anomaly import AnomalyError, detect_anomaly
-from .check import check_grad, check_vjp
-from .checkpoint import checkpoint
-from .derivatives import grad, gradients, hessian, hvp, jacobian, jvp, value_and_grad, vjp
-from .dtype import default_dtype, set_default_dtype
-from .global_randomness import GlobalRandomness
-from .mode import Observer, enable_grad, is_grad_enabled, no_grad
-from .op import kernel, op
+from .anomaly import AnomalyError as AnomalyError
+from .anomaly import detect_anomaly as detect_anomaly
+from .check import check_grad as check_grad
+from .check import check_vjp as check_vjp
+from .checkpoint import checkpoint as checkpoint
+from .derivatives import grad as grad
+from .derivatives import gradients as gradients
+from .derivatives import hessian as hessian
+from .derivatives import hvp as hvp
+from .derivatives import jacobian as jacobian
+from .derivatives import jvp as jvp
+from .derivatives import value_and_grad as value_and_grad
+from .derivatives import vjp as vjp
+from .dtype import default_dtype as default_dtype
+from .dtype import set_default_dtype as set_default_dtype
+from .global_randomness import GlobalRandomness as GlobalRandomness
+from .mode import Observer as Observer
+from .mode import enable_grad as enable_grad
+from .mode import is_grad_enabled as is_grad_enabled
+from .mode import no_grad as no_grad
+from .op import kernel as kernel
+from .op import op as op
 from .ops import *  # noqa: F403
-from .parallel import parallel, split_backward
-from .parameter import Buffer, Parameter
-from .random import draw_seed, generator, seed_everything, set_seed
-from .registry import COMPOSED, NUMPY, OPS, composed
-from .sparse import RowSparse
-from .state import Composite, Saved, State, Stateful, named_tensors, parameters
-from .tensor import Tensor
+from .parallel import parallel as parallel
+from .parallel import split_backward as split_backward
+from .parameter import Buffer as Buffer
+from .parameter import Parameter as Parameter
+from .random import draw_seed as draw_seed
+from .random import generator as generator
+from .random import seed_everything as seed_everything
+from .random import set_seed as set_seed
+from .registry import COMPOSED as COMPOSED
+from .registry import NUMPY as NUMPY
+from .registry import OPS as OPS
+from .registry import composed as composed
+from .sparse import RowSparse as RowSparse
+from .state import Composite as Composite
+from .state import Saved as Saved
+from .state import State as State
+from .state import Stateful as Stateful
+from .state import named_tensors as named_tensors
+from .state import parameters as parameters
+from .tensor import Tensor as Tensor
 
 
 def __getattr__(name: str) -> str:
@@ -29,7 +56,8 @@ def __getattr__(name: str) -> str:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-if not TYPE_CHECKING:  # type checkers cannot follow the sum of lists; without __all__ they see every name
+# Type checkers cannot follow the sum of lists: without __all__, public is what a star brings, and `x as x`.
+if not TYPE_CHECKING:
     from .ops import __all__ as _operations
 
     __all__ = [
