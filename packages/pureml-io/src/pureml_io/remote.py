@@ -12,8 +12,6 @@ from urllib.parse import unquote
 from zarr.abc.store import Store
 from zarr.storage import ObjectStore
 
-from .storage_opening import first_line
-
 
 def failures() -> tuple[type[Exception], ...]:
     """What obstore raises when a server fails, or cannot be reached."""
@@ -71,3 +69,8 @@ def _opened(url: str, options: Mapping[str, Any]) -> Any:
         return from_url(url, **plain | dict(options))
     except BaseError as error:
         raise ValueError(f"{url}: cannot be opened: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What obstore says of a failure, without the server's page and the structures that it prints below."""
+    return str(error).partition("\n")[0]

@@ -34,12 +34,9 @@ def served(path: Path | str, failures: tuple[type[Exception], ...]) -> Iterator[
     try:
         yield
     except failures as error:
+        from .remote import first_line  # which is loaded already, where there are failures of its
+
         raise OSError(f"{path}: {first_line(error)}") from error
-
-
-def first_line(error: Exception) -> str:
-    """What obstore says of a failure, without the server's page and the structures that it prints below."""
-    return str(error).partition("\n")[0]
 
 
 @contextlib.contextmanager
