@@ -60,7 +60,7 @@ def _encode(x: Any, depth: int) -> JSON:
     if kind in (datetime.date, datetime.datetime):
         return {_TAG: kind.__name__, "value": x.isoformat()}
     raise TypeError(
-        f"given {x!r} of type {kind.__name__}: not a literal (None, bool, number, str, date, list, tuple, dict)"
+        f"given {x!r:.100} of type {kind.__name__}: not a literal (None, bool, number, str, date, list, tuple, dict)"
     )
 
 

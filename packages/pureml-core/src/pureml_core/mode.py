@@ -69,7 +69,7 @@ class _Mode:
 
 
 class no_grad(_Mode):
-    """Record nothing inside: `with no_grad(): ...` or, before a function, `@no_grad`.
+    """Record nothing inside: `with no_grad(): ...` or, before a function, `@no_grad()` or `@no_grad`.
 
     Holds for the current thread or asyncio task only.
 

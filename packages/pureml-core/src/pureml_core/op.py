@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
-from typing import Any, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, cast, overload
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from .registry import OPS, Bind, claim
 from .tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")  # an operation takes what its body takes, and returns Tensors or arrays where that returns VJPs too
 
 VARIADIC = 0x04  # CO_VARARGS of a code object's flags: it has `*xs`
 
@@ -80,7 +81,7 @@ class Op:
 
 
 @overload
-def op(body: F) -> F: ...
+def op(body: Callable[P, Any]) -> Callable[P, Any]: ...
 @overload
 def op(
     *,
@@ -88,7 +89,7 @@ def op(
     bind: Bind | None = None,
     linear: bool = False,
     definition: Callable[..., Any] | None = None,
-) -> Callable[[F], F]: ...
+) -> Callable[[Callable[P, Any]], Callable[P, Any]]: ...
 def op(
     body: Any = None,
     *,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 if TYPE_CHECKING:
     from .op import Op
 
-F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
 Bind = Callable[..., tuple[Sequence[Any], dict[str, Any]]]
 
 OPS: dict[str, Op] = {}  # "pureml_core.ops.elementwise.exp" -> its record
@@ -27,7 +27,7 @@ class Composed:
     numpy: Callable[..., Any] | None
 
 
-def composed(*numpy: Callable[..., Any], bind: Bind | None = None) -> Callable[[F], F]:
+def composed(*numpy: Callable[..., Any], bind: Bind | None = None) -> Callable[[Callable[P, Any]], Callable[P, Any]]:
     """Register a function that is made of operations, so that it is tested, documented, and found by NumPy's name.
 
     Args:
@@ -35,7 +35,7 @@ def composed(*numpy: Callable[..., Any], bind: Bind | None = None) -> Callable[[
         bind: a function of NumPy's arguments that returns (positional arguments, keywords) where they differ.
     """
 
-    def enter(f: F) -> F:
+    def enter(f: Callable[P, Any]) -> Callable[P, Any]:
         record = Composed(f.__name__, f"{f.__module__}.{f.__qualname__}", f, numpy[0] if numpy else None)
         f.op = record  # type: ignore[attr-defined]
         claim(record, COMPOSED, f, numpy, bind)

@@ -199,8 +199,8 @@ def selu(x: Any, /) -> Any:
 
 def _gelu_definition(x: Any, /, approximate: str = "none") -> Any:
     if approximate == "tanh":
-        return x * sigmoid(2 * GELU_A * x + 2 * GELU_A * GELU_B * (x * x * x))  # type: ignore[no-untyped-call]
-    return 0.5 * x * erfc(x * -math.sqrt(0.5))  # type: ignore[no-untyped-call]
+        return x * sigmoid(2 * GELU_A * x + 2 * GELU_A * GELU_B * (x * x * x))
+    return 0.5 * x * erfc(x * -math.sqrt(0.5))
 
 
 @op(definition=_gelu_definition)
@@ -276,7 +276,7 @@ def _gelu_tanh(x: Any, near: Any) -> Any:
 GELU_A, GELU_B = math.sqrt(2 / math.pi), 0.044715
 
 
-@op(definition=lambda x, /: x * sigmoid(x))  # type: ignore[no-untyped-call]
+@op(definition=lambda x, /: x * sigmoid(x))
 def silu(x: Any, /) -> Any:
     """Sigmoid-weighted linear unit, or swish: y = x σ(x) (Elfwing et al. 2018)."""
     y, slope = _with_slope(_silu, x)
@@ -376,7 +376,7 @@ def _hardswish(x: Any, near: Any) -> Any:
 
 def softmin(x: Any, axis: Any = -1) -> Any:
     """The distribution that is proportional to e^-x along `axis`: the softmax of -x."""
-    return softmax(np.negative(x), axis)  # type: ignore[no-untyped-call]
+    return softmax(np.negative(x), axis)
 
 
 def glu(x: Any, axis: int = -1) -> Any:
@@ -386,7 +386,7 @@ def glu(x: Any, axis: int = -1) -> Any:
         ValueError: that axis has an odd size.
     """
     a, b = _halves("glu", x, axis)
-    return a * sigmoid(b)  # type: ignore[no-untyped-call]
+    return a * sigmoid(b)
 
 
 def swiglu(x: Any, axis: int = -1) -> Any:
@@ -434,7 +434,7 @@ def gumbel_softmax(
     x = x if hasattr(x, "requires_grad") else np.asarray(x)
     x = x if x.dtype.kind == "f" else x.astype(np.float64)
     G = -np.log(generator(seed).standard_exponential(x.shape))
-    soft = softmax((x + G.astype(x.dtype)) / float(tau), axis)  # type: ignore[no-untyped-call]
+    soft = softmax((x + G.astype(x.dtype)) / float(tau), axis)
     if not hard:
         return soft
     one_hot = np.zeros(x.shape, x.dtype)

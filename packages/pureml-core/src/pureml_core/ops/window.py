@@ -160,10 +160,13 @@ NUMPY[np.lib.stride_tricks.sliding_window_view] = _sliding_window_view
 
 @composed()
 def interpolate(x, /, size=None, scale=None, mode="nearest", align_corners=False, axes=None):
-    """x resampled to another size along its last axes: (..., n₁, n₂) -> (..., m₁, m₂). Values as PyTorch's.
+    """x resampled to another size along its last axes: (..., n₁, n₂) -> (..., m₁, m₂).
 
     Entries are cells of width 1: the centre of cell i of the result lies at (i + 1/2) n/m - 1/2 of x, held at the
     outermost centres; with `align_corners` at i (n - 1)/(m - 1), so that the corners keep their values.
+
+    Values are PyTorch's, but for "nearest" over two axes with a fractional `scale` at which m is n or 2n: there that
+    takes the entries i or ⌊i/2⌋, as if the scale were 1 or 2.
 
     Args:
         size: (m₁, m₂, ...), or an integer for one axis (for each of `axes` if they are given); or instead

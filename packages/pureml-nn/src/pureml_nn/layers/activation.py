@@ -140,14 +140,14 @@ class Sigmoid(Layer):
     """y = 1 / (1 + e⁻ˣ)."""
 
     def forward(self, X: Any) -> Tensor:
-        return f.sigmoid(X)  # type: ignore[no-any-return,no-untyped-call]
+        return f.sigmoid(X)  # type: ignore[no-any-return]
 
 
 class Tanh(Layer):
     """y = tanh(x)."""
 
     def forward(self, X: Any) -> Tensor:
-        return f.tanh(X)  # type: ignore[no-any-return,no-untyped-call]
+        return f.tanh(X)  # type: ignore[no-any-return]
 
 
 class Hardtanh(Layer):
@@ -187,14 +187,14 @@ class Softmax(_AlongAxis):
     """yᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`."""
 
     def forward(self, X: Any) -> Tensor:
-        return f.softmax(X, self.axis)  # type: ignore[no-any-return,no-untyped-call]
+        return f.softmax(X, self.axis)  # type: ignore[no-any-return]
 
 
 class LogSoftmax(_AlongAxis):
     """yᵢ = xᵢ - ln Σⱼ e^xⱼ along `axis`."""
 
     def forward(self, X: Any) -> Tensor:
-        return f.log_softmax(X, self.axis)  # type: ignore[no-any-return,no-untyped-call]
+        return f.log_softmax(X, self.axis)  # type: ignore[no-any-return]
 
 
 class Softmin(_AlongAxis):

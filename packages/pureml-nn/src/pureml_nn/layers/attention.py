@@ -65,9 +65,9 @@ def attention_weights(q: Any, k: Any, mask: Any = None, scale: float = 1.0) -> A
     """softmax(q kᵀ · scale) over the keys, (..., T, S), with the masks of `scaled_dot_product_attention`."""
     logits = _logits(q, k, mask, scale)
     if mask is None:
-        return softmax(logits)  # type: ignore[no-untyped-call]
+        return softmax(logits)
     allowed = mask if mask.dtype == bool else mask > -math.inf
-    return softmax(np.where(allowed, logits, -1e30)) * allowed  # type: ignore[no-untyped-call]  # no row without a sum
+    return softmax(np.where(allowed, logits, -1e30)) * allowed  # no row without a sum
 
 
 def _attention(q: Any, k: Any, v: Any, mask: Any = None, kept: Any = None, scale: float = 1.0) -> Any:

@@ -29,7 +29,7 @@ def _conv2d(
     dilation: Ints = ONE,
     groups: int = 1,
 ) -> Any:
-    x = unfold(padded(x, padding, 0), w.shape[2:], stride, dilation)  # type: ignore[no-untyped-call]
+    x = unfold(padded(x, padding, 0), w.shape[2:], stride, dilation)
     x = np.reshape(x, (len(x), groups, x.shape[1] // groups, *x.shape[2:]))
     w = np.reshape(w, (groups, len(w) // groups, *w.shape[1:]))
     y = np.einsum("bgchwij,gocij->bgohw", x, w)
@@ -78,7 +78,7 @@ def _conv_transpose2d(
     y = np.einsum("bgohw,gocij->bgchwij", x, w)
     y = np.reshape(y, (len(y), y.shape[1] * y.shape[2], *y.shape[3:]))
     whole = _transposed_size(x.shape[3:], w.shape[3:], stride, NO_PADDING, (0, 0), dilation)
-    y = fold(y, (*y.shape[:2], *whole), w.shape[3:], stride, dilation)  # type: ignore[no-untyped-call]
+    y = fold(y, (*y.shape[:2], *whole), w.shape[3:], stride, dilation)
     y = padded(y, ((0, output_padding[0]), (0, output_padding[1])), 0)
     (top, bottom), (left, right) = padding
     y = y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]

@@ -26,7 +26,7 @@ def embedding(W: Any, /, index: Any, padding_idx: int | None = None, sparse: boo
             at, g = at[counts], g[counts]
         if sparse and isinstance(g, np.ndarray):
             return RowSparse.picked(at, g, shape)
-        return scatter_add(g, at, shape)  # type: ignore[no-untyped-call]
+        return scatter_add(g, at, shape)
 
     return np.take(W, index, axis=0), vjp
 

@@ -181,7 +181,7 @@ def _unfolded(
     spread = sizes(name, "dilation", dilation, axes)
     around = margins(paddings(name, padding, axes), shape[2:], kernel, step, spread)
     out = counts(name, shape[2:], around, kernel, step, spread)
-    X = unfold(padded(X, around, pad_with), kernel, step, spread)  # type: ignore[no-untyped-call]  # (B, C, *out, *kernel)
+    X = unfold(padded(X, around, pad_with), kernel, step, spread)  # (B, C, *out, *kernel)
     X = np.transpose(X, (0, 1, *range(2 + axes, 2 + 2 * axes), *range(2, 2 + axes)))
     return np.reshape(X, (shape[0], shape[1] * math.prod(kernel), math.prod(out)))
 

@@ -32,7 +32,7 @@ def segment_softmax(x: Any, /, segments: Any, n: int) -> Any:
     y = _segment_softmax(x, segments, n)
 
     def vjp(g: Any) -> Any:  # dL/dxₑ = yₑ (gₑ - Σ gₖ yₖ), the sum over e's segment
-        return y * (g - scatter_add(g * y, segments, (n, *np.shape(y)[1:]))[segments])  # type: ignore[no-untyped-call]
+        return y * (g - scatter_add(g * y, segments, (n, *np.shape(y)[1:]))[segments])
 
     return y, vjp
 
@@ -43,7 +43,7 @@ def _segment_softmax(x: Any, segments: Any, n: int) -> Any:
     largest = np.full(shape, -np.inf, x.dtype)
     np.maximum.at(largest, segments, x)  # shifted by it, nothing overflows
     y = np.exp(x - largest[segments])
-    y /= scatter_add(y, segments, shape).data[segments]  # type: ignore[no-untyped-call]
+    y /= scatter_add(y, segments, shape).data[segments]
     return y
 
 
@@ -166,10 +166,10 @@ def aggregate(aggregation: str, messages: Any, target: np.ndarray, n: int) -> An
     """The "sum", "mean" or "max" of the messages of each target: (E, ...) -> (n, ...), zeros where there is none."""
     shape = (n, *messages.shape[1:])
     if aggregation == "sum":
-        return scatter_add(messages, target, shape)  # type: ignore[no-untyped-call]
+        return scatter_add(messages, target, shape)
     count = np.bincount(target, minlength=n).reshape(n, *(1 for _ in shape[1:]))
     if aggregation == "mean":
-        total: Any = scatter_add(messages, target, shape)  # type: ignore[no-untyped-call]
+        total: Any = scatter_add(messages, target, shape)
         return total / np.maximum(count, 1).astype(messages.dtype)
     largest: Any = index_max(np.full(shape, -np.inf, messages.dtype), messages, target)  # type: ignore[operator]
     return np.where(count > 0, largest, 0.0)
@@ -244,7 +244,7 @@ def normalised(w: Any, edges: Edges, n: int) -> Any:
         ValueError: a node's degree, the sum of the weights that lead into it, is negative.
     """
     source, target = edges
-    d = scatter_add(w, target, (n,))  # type: ignore[no-untyped-call]
+    d = scatter_add(w, target, (n,))
     if (d.data < 0).any():
         node = int(np.argmax(d.data < 0))
         raise ValueError(

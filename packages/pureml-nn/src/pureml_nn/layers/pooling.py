@@ -20,7 +20,7 @@ from .geometry import Pair, counts, margins, padded, paddings, sizes
 
 
 def _max_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) -> Any:
-    return _first_max(unfold(x, size, stride, dilation, axes=axis))  # type: ignore[no-untyped-call]
+    return _first_max(unfold(x, size, stride, dilation, axes=axis))
 
 
 def _first_max(x: Any) -> Any:
@@ -71,7 +71,7 @@ def _max_of(x: Any, taps: list[Any]) -> Any:
 
 
 def _mean_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) -> Any:
-    return np.mean(unfold(x, size, stride, dilation, axes=axis), axis=-1)  # type: ignore[no-untyped-call]
+    return np.mean(unfold(x, size, stride, dilation, axes=axis), axis=-1)
 
 
 @op(definition=_mean_along)

@@ -94,7 +94,7 @@ def Focal(
         return reduced("Focal", _focal_of_labels(Y, Y_hat, gamma, alpha, from_logits), reduction)
     Y, Y_hat = paired("Focal", Y, Y_hat, f", or {labels_needed(Y, Y_hat)}")
     if from_logits:
-        L, p = binary_cross_entropy(Y_hat, Y, None), sigmoid(Y_hat)  # type: ignore[no-untyped-call]
+        L, p = binary_cross_entropy(Y_hat, Y, None), sigmoid(Y_hat)
     else:
         tiny = smallest(Y_hat)
         p = clipped(Y_hat, tiny, 1 - tiny)
@@ -150,7 +150,7 @@ def binary_cross_entropy(z: Any, Y: Any, w: Any = None, /, divisor: float | None
     """
 
     def vjp_z(g: Any) -> Any:  # dL/dz = g ((1 - Y) p - w Y (1 - p)), which is g (p - Y) without w
-        p = sigmoid(z)  # type: ignore[no-untyped-call]
+        p = sigmoid(z)
         g = g if divisor is None else g / divisor
         return g * (p - Y) if w is None else g * (p * (1 + (w - 1) * Y) - w * Y)
 

@@ -165,7 +165,7 @@ def _smoothed_rows(labels: Any, ignored: Any, weight: Any, e: float, Y_hat: Tens
 
 
 def _cross_entropy(z: Any, Y: Any, divisor: float | None = None) -> Any:
-    ln_p = log_softmax(z)  # type: ignore[no-untyped-call]
+    ln_p = log_softmax(z)
     rows = -(Y * np.where(_unused(ln_p, Y), 0.0, ln_p)).sum(axis=-1)
     return rows if divisor is None else rows.sum() / divisor
 
@@ -198,7 +198,7 @@ def cross_entropy(z: Any, Y: Any, /, divisor: float | None = None) -> Any:
 
 
 def _label_cross_entropy(z: Any, labels: Any, scale: Any = None, divisor: float | None = None) -> Any:
-    rows = scaled(-picked(log_softmax(z), labels), scale)  # type: ignore[no-untyped-call]
+    rows = scaled(-picked(log_softmax(z), labels), scale)
     return rows if divisor is None else rows.sum() / divisor
 
 

@@ -111,7 +111,7 @@ def _connectionist(z: Any, labels: Any, frames: Any, count: Any, blank: int) -> 
     """Equations 6 to 8 of the paper, in logarithms, as they stand."""
     states, jump = _states(labels, blank)
     B, S = states.shape
-    ln_p = np.maximum(log_softmax(z), IMPOSSIBLE)  # type: ignore[no-untyped-call]
+    ln_p = np.maximum(log_softmax(z), IMPOSSIBLE)
     emitted = np.take_along_axis(ln_p, np.broadcast_to(states[:, None], (B, z.shape[1], S)), axis=-1)
     start = np.where(np.arange(S) < 2, 0.0, IMPOSSIBLE).astype(z.dtype)
     out = np.full((B, 2), IMPOSSIBLE, z.dtype)
@@ -133,7 +133,7 @@ def connectionist(z: Any, labels: Any, frames: Any, count: Any, /, blank: int) -
     states, jump = _states(labels, blank)
     B, S = states.shape
     T = z.shape[1]
-    ln_p = log_softmax(np.ascontiguousarray(z)).data  # type: ignore[no-untyped-call]
+    ln_p = log_softmax(np.ascontiguousarray(z)).data
     emitted = np.take_along_axis(ln_p, states[:, None], axis=-1)  # (B, T, S')
     emitted = np.ascontiguousarray(np.swapaxes(np.maximum(emitted, IMPOSSIBLE), 0, 1))  # (T, B, S')
     jump, final = jump.astype(z.dtype), _final(count, S).astype(z.dtype)

@@ -111,7 +111,7 @@ def Triplet(
         raise ValueError("Triplet: given single numbers, needed vectors along the last axis: (..., n)")
 
     def d(a: Any, b: Any) -> Any:
-        return norm(a - b + float(eps), float(p), axis=-1)  # type: ignore[no-untyped-call]
+        return norm(a - b + float(eps), float(p), axis=-1)
 
     far = d(anchor, negative)
     if swap:

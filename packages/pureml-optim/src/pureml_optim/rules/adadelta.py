@@ -24,6 +24,8 @@ class AdaDelta(Optimizer):
     """
 
     settings: ClassVar = {"beta": between(0, 1), "delta": between(0)}
+    beta: float
+    delta: float
     slots = ("r", "a")
 
     def __init__(

@@ -53,6 +53,12 @@ class Adafactor(Optimizer):
         "relative_step": flag,
         "scale_parameter": flag,
     }
+    beta2_decay: float
+    eps1: float
+    eps2: float
+    d: float
+    relative_step: bool
+    scale_parameter: bool
     slots: ClassVar = {
         "r": lambda shape: matrix(shape)[:-1],
         "c": lambda shape: (*matrix(shape)[:-2], matrix(shape)[-1]),

@@ -24,6 +24,9 @@ class AdaGrad(Optimizer):
     """
 
     settings: ClassVar = {"delta": between(0), "initial_accumulator_value": between(0), "lr_decay": between(0)}
+    delta: float
+    initial_accumulator_value: float
+    lr_decay: float
     slots = ("r",)
 
     def __init__(

@@ -28,6 +28,10 @@ class Adam(Optimizer):
     """
 
     settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0), "amsgrad": flag}
+    beta1: float
+    beta2: float
+    delta: float
+    amsgrad: bool
     slots = ("m", "v", "v_max")
 
     def __init__(

@@ -24,6 +24,9 @@ class Adamax(Optimizer):
     """
 
     settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0)}
+    beta1: float
+    beta2: float
+    delta: float
     slots = ("m", "u")
 
     def __init__(

@@ -29,6 +29,9 @@ class LAMB(Optimizer):
     """
 
     settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0)}
+    beta1: float
+    beta2: float
+    delta: float
     slots = ("m", "v")
     blocks = False
     own_decay = True

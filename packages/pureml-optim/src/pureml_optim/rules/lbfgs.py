@@ -66,6 +66,12 @@ class LBFGS(Optimizer):
         "tolerance_change": between(0),
         "line_search": one_of("strong_wolfe", "none"),
     }
+    history_size: int
+    max_iter: int
+    max_eval: int | None
+    tolerance_grad: float
+    tolerance_change: float
+    line_search: str
     slots = ("s", "y", "moved", "g")  # pairs, the last move, and the gradient before it
     blocks = False
 

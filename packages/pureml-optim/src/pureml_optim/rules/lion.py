@@ -25,6 +25,8 @@ class Lion(Optimizer):
     """
 
     settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1)}
+    beta1: float
+    beta2: float
     slots = ("m",)
 
     def __init__(

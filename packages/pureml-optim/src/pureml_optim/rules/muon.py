@@ -60,6 +60,13 @@ class Muon(Adam):
         "adjust_lr": one_of("match_rms_adamw", "original"),
         "adamw": flag,
     }
+    momentum: float
+    nesterov: bool
+    ns_steps: int
+    ns_coefficients: list[float]
+    eps: float
+    adjust_lr: str
+    adamw: bool
     blocks = False
 
     def __init__(

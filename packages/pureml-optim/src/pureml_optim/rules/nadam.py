@@ -33,6 +33,10 @@ class NAdam(Optimizer):
         "delta": between(0),
         "momentum_decay": between(0),
     }
+    beta1: float
+    beta2: float
+    delta: float
+    momentum_decay: float
     slots = ("m", "v")
 
     def __init__(

@@ -29,6 +29,9 @@ class RAdam(Optimizer):
     """
 
     settings: ClassVar = {"beta1": between(0, 1), "beta2": between(0, 1), "delta": between(0)}
+    beta1: float
+    beta2: float
+    delta: float
     slots = ("m", "v")
 
     def __init__(

@@ -26,6 +26,10 @@ class RMSProp(Optimizer):
     """
 
     settings: ClassVar = {"beta": between(0, 1), "delta": between(0), "centered": flag, "momentum": between(0, 1)}
+    beta: float
+    delta: float
+    centered: bool
+    momentum: float
     slots = ("r", "m", "v")
 
     def __init__(

@@ -22,6 +22,8 @@ class SGD(Optimizer):
     """
 
     settings: ClassVar = {"beta": between(0, 1), "momentum": one_of("averaged", "classical", "nesterov")}
+    beta: float
+    momentum: str
     slots = ("v",)
 
     def __init__(

@@ -20,7 +20,7 @@ def gru_step(x: Any, h: Any, W: Any, U: Any, b: Any = None, d: Any = None) -> tu
     p, q = x @ W, h @ U
     p1, p2, p3 = np.split(p if b is None else p + b, 3, axis=-1)
     q1, q2, q3 = np.split(q if d is None else q + d, 3, axis=-1)
-    r, z = sigmoid(p1 + q1), sigmoid(p2 + q2)  # type: ignore[no-untyped-call]
+    r, z = sigmoid(p1 + q1), sigmoid(p2 + q2)
     n = np.tanh(p3 + r * q3)
     return (n + z * (h - n),)
 

@@ -18,8 +18,8 @@ def lstm_step(x: Any, h: Any, c: Any, W: Any, U: Any, b: Any = None) -> tuple[An
     """
     z = x @ W + h @ U
     i, f, g, o = np.split(z if b is None else z + b, 4, axis=-1)
-    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)  # type: ignore[no-untyped-call]
-    return sigmoid(o) * np.tanh(c), c  # type: ignore[no-untyped-call]
+    c = sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+    return sigmoid(o) * np.tanh(c), c
 
 
 def _lstm(
