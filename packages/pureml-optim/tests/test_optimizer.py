@@ -594,3 +594,16 @@ def test_a_setting_that_is_set_acts_at_the_next_step():
     assert np.allclose(w.data, 0.9) and "weight_decay=1.0" in repr(optim)
     optim.groups[0].settings["weight_decay"] = 0.5
     assert optim.weight_decay == 0.5
+
+
+def test_slips_in_a_rule_are_told():
+    class Returning(Optimizer):
+        def update(self, s, w, g):
+            return w - s.lr * g
+
+    w = Tensor(np.ones(2), requires_grad=True)
+    w.grad = np.ones(2)
+    with pytest.raises(TypeError, match=r"Returning\.update returned a ndarray, needed None: it changes w in place"):
+        Returning([w], 0.1).step()
+    with pytest.raises(TypeError, match=r"Valued\.settings: 'eps' is 1e-08, needed a check such as"):
+        type("Valued", (Optimizer,), {"settings": {"eps": 1e-8}})

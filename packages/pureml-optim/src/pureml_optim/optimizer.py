@@ -115,7 +115,12 @@ class Optimizer(Saved):
 
     def __init_subclass__(cls, **others: Any) -> None:
         super().__init_subclass__(**others)
-        for name in cls.settings:
+        for name, check in cls.settings.items():
+            if not callable(check):
+                raise TypeError(
+                    f"{cls.__name__}.settings: {name!r} is {check!r}, needed a check such as "
+                    "pureml_optim.between(0, 1): defaults stand in __init__"
+                )
             if not hasattr(cls, name):
                 setattr(cls, name, Setting(name))
 
@@ -339,7 +344,11 @@ class Optimizer(Saved):
                 w *= 1 - s.lr * s.weight_decay
             elif coupled:
                 g = g + s.weight_decay * w
-            update(s, w, g, *slots)
+            if (returned := update(s, w, g, *slots)) is not None:
+                raise TypeError(
+                    f"{type(self).__name__}.update returned a {type(returned).__name__}, needed None: it changes w in "
+                    "place, w -= ..."
+                )
             if s.t % FLUSH == 0 and w.dtype != np.float16:
                 for slot in [a for a in slots if a is not None]:
                     slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
