@@ -13,7 +13,7 @@ import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from pureml_core.state import State
-from pureml_io import ArchiveError, MissingArrayError, archive, load, save, validate
+from pureml_io import ArchiveError, MissingArrayError, archive, archive_reading, load, save, validate
 from pureml_io.layout import CHUNK, DTYPES, chunk_shape
 
 LITERALS = {"lr": 0.1, "steps": 3, "names": ["a", None, True], "deep": {"": {"x": [1.5, "é\ud800"]}}}
@@ -287,10 +287,10 @@ def test_what_may_be_unpacked_is_bounded(tmp_path, monkeypatch):
     assert_equal(load(path, max_bytes=1_000_000), state)
     with pytest.raises(ArchiveError, match="more than the nan allowed"):
         load(path, max_bytes=math.nan)
-    monkeypatch.setattr(archive, "UNASKED", 999_999)
+    monkeypatch.setattr(archive_reading, "UNASKED", 999_999)
     with pytest.raises(ArchiveError, match="allowed"):
         validate(path)
-    monkeypatch.setattr(archive, "RATIO", 1_000_000 // path.stat().st_size + 1)
+    monkeypatch.setattr(archive_reading, "RATIO", 1_000_000 // path.stat().st_size + 1)
     assert_equal(load(path), state)
 
 

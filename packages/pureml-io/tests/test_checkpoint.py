@@ -146,7 +146,7 @@ def test_a_file_that_goes_while_it_is_restored(tmp_path, monkeypatch):
 
 
 def test_what_the_objects_hold_already_is_not_too_much(tmp_path, monkeypatch):
-    for module in ("archive", "checkpoint"):
+    for module in ("archive_reading", "checkpoint"):
         monkeypatch.setattr(f"pureml_io.{module}.UNASKED", 1000)
         monkeypatch.setattr(f"pureml_io.{module}.RATIO", 1)
     thing = Thing()
@@ -354,3 +354,21 @@ def test_an_archive_of_something_else_is_skipped(tmp_path):
     save(Thing().state(), tmp_path / "step-0000000002")
     found = Checkpoint(tmp_path, {"x": Thing()}).restore()
     assert found.step == 1 and "needed 'pureml_io.Checkpoint/1'" in found.skipped[0]
+
+
+@pytest.mark.parametrize(
+    ("literals", "says"),
+    [
+        ({}, "its literals are not those of a checkpoint"),
+        ({"objects": {}, "literals": {}}, "its array 'x.w' belongs to no object"),
+        ({"objects": {"x": {}}, "literals": {}}, "its object 'x' has no kind"),
+        ({"objects": {"x": {"kind": "a/1"}}, "literals": {}}, "its object 'x' has no literals"),
+    ],
+)
+def test_a_forged_state_is_skipped_by_its_path(tmp_path, literals, says):
+    from pureml_io import save
+
+    checkpoint = Checkpoint(tmp_path, {"x": Thing()})
+    checkpoint.save(1)
+    save(State("pureml_io.Checkpoint/1", {"x.w": np.zeros(2)}, literals), tmp_path / "step-0000000002")
+    assert checkpoint.restore().skipped == [f"{tmp_path / 'step-0000000002.pureml.zip'}: {says}"]

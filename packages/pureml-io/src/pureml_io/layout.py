@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -171,3 +172,10 @@ def chunk_shape(shape: tuple[int, ...], itemsize: int) -> tuple[int, ...]:
         chunks.append(-(-max(n, 1) // parts))  # parts of equal size leave the least padding at the edge
         room = room // chunks[-1] if parts == 1 else 1
     return tuple(reversed(chunks))
+
+
+def array_path(i: int, name: str) -> str:
+    """Where the i-th array lies: under its own name if that is plain, so that it cannot lead elsewhere."""
+    name = str.__str__(name)  # an enum's member would be formatted as something else
+    plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", name) and not name.startswith("__")
+    return name if plain and name not in ("zarr.json", "c") and not name.endswith(".") else f"%{i}"

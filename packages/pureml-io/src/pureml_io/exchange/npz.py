@@ -10,8 +10,9 @@ from typing import IO, Any
 import numpy as np
 from numpy.lib import format as npy
 
-from ..archive import ArchiveError, check_size
+from ..archive_reading import check_size
 from ..atomic import replacing
+from ..container import ArchiveError
 from .tensors import arrays_of, numbers, reading, refuse_pickle
 
 DEFLATE = 1032  # bytes that deflate can make of one

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..archive import ArchiveError
 from ..atomic import replacing
+from ..container import ArchiveError
 from .tensors import arrays_of, numbers, reading, refuse_pickle
 
 DTYPES = {

@@ -15,7 +15,7 @@ import numpy as np
 from pureml_core import Tensor
 from pureml_core.state import Composite, State, StateMismatch, named_tensors, restore_tensors
 
-from ..archive import ArchiveError
+from ..container import ArchiveError
 
 # What the readers of zip, npy and JSON raise for files that are damaged or made up.
 UNSOUND = (

@@ -24,7 +24,8 @@ from numcodecs import blosc  # type: ignore[import-untyped]
 from pureml_core import Tensor
 from pureml_core.state import Composite, State, Stateful, is_literal, parameters
 
-from ..archive import ArchiveError, MissingArrayError, check_size
+from ..archive_reading import MissingArrayError, check_size
+from ..container import ArchiveError
 from ..layout import DTYPES
 from .tensors import numbers, reading, tensors_of, write
 
