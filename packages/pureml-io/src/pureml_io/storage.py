@@ -12,15 +12,11 @@ has all its chunks, so that one that is missing is damage, not zeros.
 from __future__ import annotations
 
 import contextlib
-import datetime
 import errno
 import itertools
-import json
 import math
 import os
 import tempfile
-import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias
@@ -28,10 +24,11 @@ from typing import Any, Literal, Self, TypeAlias
 import numpy as np
 from pureml_core.state import decode, encode
 
-from .atomic import replacing
-from .block import Block, checked_dtype, create, is_block, is_left_over, positive, row, tables
-from .storage_names import can_be_looked_for, checked_level, checked_url, is_zip, local_path, name_parts, zip_for
+from .block import Block, is_block, positive, row
+from .storage_names import can_be_looked_for, checked_level, checked_url, is_zip, local_path, zip_for
 from .storage_opening import failures_at, root_of, served, sound, store_at
+from .storage_writing import append, block_for, plain
+from .storage_zip import write_zip
 
 Mode: TypeAlias = Literal["r", "r+", "a", "w", "w-", "x"]
 
@@ -151,8 +148,10 @@ class ArrayStorage:
             return
         first = head[0, ...]
         with served(self.store_path, self._failures):
-            block = self._block_for(to_block_named, checked_dtype(first.dtype), first.shape, arrays_per_chunk)
-            self._append(block, first, arrays)
+            block = block_for(self.root, to_block_named, first, arrays_per_chunk, self._sound(to_block_named))
+            if block.rows % block.per_chunk:
+                self._rows(block, block.rows - 1)  # which zarr completes: it would take a missing chunk for zeros
+            append(self.root, block, first, arrays)
 
     def read(self, from_block_named: str, ids: Any = None) -> np.ndarray:
         """Arrays of a block, copied into memory.
@@ -244,7 +243,7 @@ class ArrayStorage:
         if not isinstance(key, str):
             raise TypeError(f"add_attr: given the key {key!r}, needed a string")
         try:
-            value = encode(_plain(val))
+            value = encode(plain(val))
         except (TypeError, RecursionError) as error:
             raise TypeError(f"add_attr: {key!r} cannot be kept as JSON: {error}") from error
         root = self.root
@@ -279,30 +278,12 @@ class ArrayStorage:
             ValueError: the level is not one, or there is no folder beside a URL.
             OSError: the file cannot be written. Whatever is raised, a previous file stays as it was.
         """
-        import zarr
-        from zarr.storage import MemoryStore
-
         level = checked_level(compression_level)
         if is_zip(self.store_path):
             return str(self.store_path)
         target = zip_for(self.store_path, into)
-        files: dict[str, Any] = {}  # what has been coded and is not yet in the zip
-        attributes = self.root.attrs.asdict()
         blocks = {name: self._block(name) for name in self.block_names()}
-        copy = zarr.create_group(MemoryStore(files), attributes=attributes, zarr_format=3)
-        arrays = {
-            name: create(copy, name, block.dtype, block.shape, block.per_chunk, rows=block.rows, level=level)
-            for name, block in blocks.items()
-        }
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(target) as file, zipfile.ZipFile(file, "w") as archive:
-            _move(files, archive)
-            for name, block in blocks.items():
-                size = block.per_slab
-                for start in range(0, block.rows, size):
-                    part = slice(start, min(start + size, block.rows))
-                    arrays[name][part] = Block(arrays[name]).stored(self._rows(block, part))
-                    _move(files, archive)
+        write_zip(target, self.root.attrs.asdict(), blocks, self._rows, level)
         return str(target)
 
     @classmethod
@@ -343,82 +324,6 @@ class ArrayStorage:
                 return Block(node)
         raise KeyError(f"{self.store_path}: there is no block {name!r}")
 
-    def _block_for(self, name: str, dtype: np.dtype, shape: tuple[int, ...], per_chunk: int | None) -> Block:
-        """The block that takes such rows, made if it is not there."""
-        import zarr
-
-        if per_chunk is not None:
-            per_chunk = positive("write", "arrays_per_chunk", per_chunk)
-        parts, root = name_parts(name), self.root
-        with self._sound(name):
-            above = ["/".join(parts[:i]) for i in range(1, len(parts))]
-            inside = [of for of in above if isinstance(root.get(of), zarr.Array)]
-            found = root.get(name)
-            block = Block(found) if is_block(found) else None
-            around = isinstance(found, zarr.Group) and any(isinstance(x, zarr.Array) for _, x in found.members(None))
-        if inside:
-            raise ValueError(f"write: the block {name!r} would be inside the block {inside[0]!r}; rename one")
-        if around:
-            raise ValueError(f"write: there are blocks named {name}/..., so that none can be named {name!r}")
-        if block is None and isinstance(found, zarr.Array) and not is_left_over(found):
-            raise ValueError(f"write: {name!r} is an array without rows; choose another name")
-        if block is not None:
-            for what, given, needed in (
-                ("shape", shape, block.shape),
-                ("dtype", dtype, block.dtype),
-                ("arrays_per_chunk", block.per_chunk if per_chunk is None else per_chunk, block.per_chunk),
-            ):
-                if given != needed:
-                    raise RuntimeError(f"write: given {what} {given} for the block {name!r}, which has {needed}")
-            return block
-        if per_chunk is None:
-            warnings.warn(f"write: the new block {name!r} gets arrays_per_chunk=10; say how many", RuntimeWarning, 3)
-            per_chunk = 10
-        return Block(create(root, name, dtype, shape, per_chunk, overwrite=True))
-
-    def _append(self, block: Block, first: np.ndarray, arrays: Any) -> None:
-        """Write arrays behind the last row of a block, then say that they are there; or leave it as it was."""
-        old = end = block.rows
-        inner, begun = block.array.shape[1:], old % block.per_chunk
-        sizes = itertools.chain([block.per_slab - begun], itertools.repeat(block.per_slab))
-        if begun:
-            self._rows(block, old - 1)  # zarr completes the last chunk, and would take a missing one for zeros
-        try:
-            for table in tables(first, arrays, block.dtype, sizes):
-                start, end = end, end + len(table)
-                block.seen_as(end)[start:end] = block.stored(table)  # behind the last row: nobody sees it
-            block.array.resize((end, *inner))  # everybody does
-        except BaseException:
-            if old or not block.ours:
-                block.seen_as(end).resize((old, *inner))  # and drop the chunks behind
-            else:
-                del self.root[block.array.path]
-            raise
-
     def _rows(self, block: Block, ids: Any) -> np.ndarray:
         with self._sound(block.array.path):
             return block.rows_at(ids)
-
-
-def _move(files: dict[str, Any], archive: zipfile.ZipFile) -> None:
-    """Put files into a zip, dated 1980 so that equal storages make equal zips, and forget them."""
-    for name in sorted(files):
-        entry = zipfile.ZipInfo(name)
-        entry.external_attr = 0o644 << 16
-        archive.writestr(entry, files.pop(name).to_bytes())
-
-
-def _plain(x: Any) -> Any:
-    """A value with what JSON has no word for as a list or text."""
-    if isinstance(x, np.ndarray | np.generic):
-        return _plain(x.tolist())
-    if isinstance(x, tuple | list):
-        return [_plain(item) for item in x]
-    if isinstance(x, set | frozenset):
-        items = [_plain(item) for item in x]
-        return sorted(items, key=json.dumps if len({type(item) for item in items}) > 1 else None)
-    if isinstance(x, dict):
-        return {key: _plain(value) for key, value in x.items()}
-    if isinstance(x, datetime.date):
-        return x.isoformat()
-    return x
