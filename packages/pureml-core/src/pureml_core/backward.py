@@ -13,7 +13,9 @@ direction of steepest ascent, as in other libraries: `facing` turns one into the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+import threading
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from operator import attrgetter
 from sys import getrefcount
@@ -21,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from .base import TensorBase
 from .history import Node, Part, changes, check_unchanged
 from .mode import enable_grad, no_grad, recording
 from .sparse import RowSparse
@@ -130,6 +133,41 @@ def sweep(
     return gradient
 
 
+_accumulating = threading.Lock()  # two threads may add to the gradient of one parameter
+
+
+def accumulate(found: dict[Any, Any]) -> None:
+    """Add what a sweep has found to the gradients of leaves, and of tensors that retain theirs."""
+    with _accumulating:
+        for target, g in found.items():
+            keeper, name = (target, "_grad") if isinstance(target, TensorBase) else (target.watch, "grad")
+            old = getattr(keeper, name)
+            g = facing(g)
+            if isinstance(old, np.ndarray):
+                if isinstance(g, RowSparse):
+                    g.add_to(old)
+                else:
+                    old += g
+            else:
+                setattr(keeper, name, g if old is None else old + g)
+
+
+def ancestors(t: Any) -> tuple[list[Node], list[Any]]:
+    """The recorded operations and the tracked leaves that a tensor was computed from."""
+    nodes: dict[Node, None] = {}
+    leaves: dict[Any, None] = {}
+    stack: list[Any] = [t._node or t]
+    while stack:
+        x = stack.pop()
+        x = x.node if isinstance(x, Part) else x
+        if isinstance(x, Node) and x not in nodes:
+            nodes[x] = None
+            stack += x.inputs
+        elif isinstance(x, TensorBase) and x._requires_grad:
+            leaves[x] = None
+    return list(nodes), list(leaves)
+
+
 def facing(g: Any) -> Any:
     """A gradient as users see it, from one as VJPs see it, and back: complex ones are conjugated."""
     if g.dtype.kind != "c":
@@ -172,6 +210,20 @@ def _observed(node: Node, position: int, vjp: Any, observers: tuple[Any, ...]) -
 
 def _differentiating(observer: Any, node: Node, position: int, vjp: Any) -> Any:
     return lambda *g: observer.differentiate(node, position, vjp, g)
+
+
+class HookHandle:
+    """What `register_hook` returns: `remove()` takes the hook away, also a second time."""
+
+    _keys = itertools.count()
+
+    def __init__(self, hooks: dict[int, Callable[[Any], Any]], hook: Callable[[Any], Any]) -> None:
+        self._hooks = hooks
+        self._key = next(self._keys)
+        hooks[self._key] = hook
+
+    def remove(self) -> None:
+        self._hooks.pop(self._key, None)
 
 
 def through_leaf_hooks(g: Any, target: Any) -> Any:

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from .backward import sweep, through_leaf_hooks
-from .tensor import Tensor, accumulate
+from .backward import accumulate, sweep, through_leaf_hooks
+from .tensor import Tensor
 
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor

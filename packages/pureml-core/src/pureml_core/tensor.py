@@ -6,14 +6,12 @@ more than an array: the data and the count of their changes, the history, the gr
 
 from __future__ import annotations
 
-import itertools
-import threading
 from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 
-from .backward import facing, sweep
+from .backward import HookHandle, accumulate, ancestors, facing, sweep
 from .conversion import Conversion
 from .history import Node, Part, count_change, tick, watch
 from .methods import Methods
@@ -22,8 +20,6 @@ from .protocols import Protocols, shared_counter
 from .sparse import RowSparse
 
 __all__ = ["Tensor", "shared_counter"]
-
-_accumulating = threading.Lock()  # two threads may add to the gradient of one parameter
 
 
 class Tensor(Operators, Methods, Conversion, Protocols):
@@ -287,7 +283,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
             RuntimeError: a backward sweep has freed the graph, so that its leaves are no longer known; call
                 zero_grad() of the optimizer or model instead.
         """
-        nodes, leaves = _ancestors(self)
+        nodes, leaves = ancestors(self)
         if any(node.vjps is None for node in nodes):
             raise RuntimeError(
                 f"zero_grad_graph: the graph of {self._described()} was freed by a backward sweep and no longer knows "
@@ -301,7 +297,7 @@ class Tensor(Operators, Methods, Conversion, Protocols):
 
     def detach_graph(self) -> None:
         """Leave the history behind and free it, for everything that this tensor was computed from; leaves stay."""
-        for node in _ancestors(self)[0]:
+        for node in ancestors(self)[0]:
             node.free()
             node.watch = None
         if self._node is not None:
@@ -366,49 +362,3 @@ class Tensor(Operators, Methods, Conversion, Protocols):
         self._ndarray, self._grad, self._requires_grad, self._declared, self.padding_idx = state
         self._node = None
         self._changed = [0]
-
-
-def accumulate(found: dict[Any, Any]) -> None:
-    """Add what a sweep has found to the gradients of leaves, and of tensors that retain theirs."""
-    with _accumulating:
-        for target, g in found.items():
-            keeper, name = (target, "_grad") if isinstance(target, Tensor) else (target.watch, "grad")
-            old = getattr(keeper, name)
-            g = facing(g)
-            if isinstance(old, np.ndarray):
-                if isinstance(g, RowSparse):
-                    g.add_to(old)
-                else:
-                    old += g
-            else:
-                setattr(keeper, name, g if old is None else old + g)
-
-
-class HookHandle:
-    """What `register_hook` returns: `remove()` takes the hook away, also a second time."""
-
-    _keys = itertools.count()
-
-    def __init__(self, hooks: dict[int, Callable[[Any], Any]], hook: Callable[[Any], Any]) -> None:
-        self._hooks = hooks
-        self._key = next(self._keys)
-        hooks[self._key] = hook
-
-    def remove(self) -> None:
-        self._hooks.pop(self._key, None)
-
-
-def _ancestors(t: Tensor) -> tuple[list[Node], list[Tensor]]:
-    """The recorded operations and the tracked leaves that a tensor was computed from."""
-    nodes: dict[Node, None] = {}
-    leaves: dict[Tensor, None] = {}
-    stack: list[Any] = [t._node or t]
-    while stack:
-        x = stack.pop()
-        x = x.node if isinstance(x, Part) else x
-        if isinstance(x, Node) and x not in nodes:
-            nodes[x] = None
-            stack += x.inputs
-        elif isinstance(x, Tensor) and x._requires_grad:
-            leaves[x] = None
-    return list(nodes), list(leaves)
