@@ -12,7 +12,8 @@ from pureml_core.state import StateMismatch, collect, kind_of, restore_tensors
 
 from .blocks import blocks
 from .gradients import tensors
-from .optimizer import Optimizer, Params
+from .naming import Params
+from .optimizer import Optimizer
 from .saved_literals import read_literals
 from .settings import Check, between, flag, whole
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from .gradients import gradients, joint, norm
-from .optimizer import Optimizer, Params
+from .naming import Params
+from .optimizer import Optimizer
 from .settings import between
 
 EPS = 1e-6  # in the scale max_norm / (norm + EPS), as in PyTorch

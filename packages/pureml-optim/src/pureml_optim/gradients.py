@@ -9,7 +9,8 @@ import numpy as np
 from pureml_core import Tensor
 
 from .blocks import blocks
-from .optimizer import Optimizer, Params, by_name
+from .naming import Params, by_name
+from .optimizer import Optimizer
 
 UNTHREADED = 8192  # OpenBLAS starts threads for products of vectors over 10,000, which takes longer than the product
 

@@ -9,7 +9,8 @@ from pureml_core import Saved, State, generator
 from pureml_core.state import StateMismatch, collect, kind_of, restore_tensors
 
 from .gradients import gradients, tensors
-from .optimizer import Optimizer, Params
+from .naming import Params
+from .optimizer import Optimizer
 from .saved_literals import read_literals
 from .settings import between, whole
 

@@ -16,22 +16,19 @@ and state. A rule names its settings and slots and writes its formula:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Iterable, Mapping, Sequence
 from types import SimpleNamespace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar
 
 import numpy as np
-from pureml_core import Composite, Saved, State, Tensor, parameters
+from pureml_core import Composite, Saved, State, Tensor
 from pureml_core.state import StateMismatch, check_kind, kind_of
 
 from .blocks import Batch, Entry, Group, Plan, Update
+from .naming import Params, by_name, by_pattern
 from .restoring import read
 from .settings import Check, between, checked, flag
-
-Shape: TypeAlias = tuple[int, ...]
-ShapeOf: TypeAlias = Callable[[Shape], Shape | None]  # of a slot, for a parameter's shape; None: it needs none
-Params: TypeAlias = Any  # tensors in any iterable or by name, an object to walk, or a list of groups
+from .slots import Shape, ShapeOf, like_parameter
 
 
 class Setting:
@@ -156,7 +153,7 @@ class Optimizer(Saved):
                     raise ValueError(f"{type(self).__name__}: given a group without 'params'; it has {list(group)}")
                 self.add_group(**group)
         else:
-            for params, own in self._by_pattern(model_params, groups or {}):
+            for params, own in by_pattern(model_params, groups or {}, type(self).__name__):
                 self.add_group(params, **own)
         if not self._entries:
             raise ValueError(
@@ -366,27 +363,6 @@ class Optimizer(Saved):
             and not e.g[i].any()
         ]
 
-    def _by_pattern(self, params: Params, groups: Mapping[Any, Mapping[str, Any]]) -> list[tuple[Params, Any]]:
-        """Parameters and settings: those that fit no pattern first, then each pattern's."""
-        if not groups:
-            return [(params, {})]
-        where = type(self).__name__
-        if not isinstance(groups, Mapping) or not all(
-            isinstance(key, str | tuple) and isinstance(own, Mapping) for key, own in groups.items()
-        ):
-            raise TypeError(
-                f"{where}: groups: given {groups!r:.60}, needed settings by pattern, {{'*.b': {{'weight_decay': 0}}}}"
-            )
-        rest, found = by_name(params, 0, where), []
-        for key, own in groups.items():
-            patterns = (key,) if isinstance(key, str) else key
-            fit = {name: t for name, t in rest.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
-            if not fit:
-                raise ValueError(f"{where}: the pattern {key!r} fits none of {', '.join(rest) or 'no parameters'}")
-            rest = {name: t for name, t in rest.items() if name not in fit}
-            found.append((fit, own))
-        return [(rest, {}), *found] if rest else found
-
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Give every entry its slots; raise before anything is updated."""
         for e in entries:
@@ -421,23 +397,3 @@ class Optimizer(Saved):
 FLUSH = 64
 
 COMMON: dict[str, Check] = {"lr": between(0), "weight_decay": between(0), "decoupled_wd": flag, "maximize": flag}
-
-
-def like_parameter(*slots: str) -> dict[str, ShapeOf]:
-    """Slots of the parameter's own shape, for `slots_for`."""
-    return dict.fromkeys(slots, lambda shape: shape)
-
-
-def by_name(params: Params, start: int, where: str) -> dict[str, Tensor]:
-    """Parameters by name, whatever they were given as."""
-    if isinstance(params, Composite):
-        return parameters(params)
-    if isinstance(params, Tensor) or not isinstance(params, Iterable):
-        raise TypeError(f"{where}: given {type(params).__name__}, needed tensors in a list, or a model to walk")
-    items = dict(params) if isinstance(params, Mapping) else {str(i): p for i, p in enumerate(params, start)}
-    for name, item in items.items():
-        if not isinstance(name, str):
-            raise TypeError(f"{where}: given the name {name!r}; names of parameters are strings")
-        if not isinstance(item, Tensor | Composite):
-            raise TypeError(f"{where}: parameter {name!r} is {type(item).__name__}, needed a Tensor")
-    return parameters(items) if any(isinstance(item, Composite) for item in items.values()) else items

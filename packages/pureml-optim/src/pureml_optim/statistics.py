@@ -11,7 +11,8 @@ import numpy as np
 from pureml_core import Tensor
 
 from .gradients import gradient, joint, norm, tensors
-from .optimizer import Optimizer, Params
+from .naming import Params
+from .optimizer import Optimizer
 
 
 @dataclass(frozen=True)

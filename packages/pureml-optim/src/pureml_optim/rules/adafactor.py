@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..gradients import norm
-from ..optimizer import Optimizer, Params, Shape
+from ..naming import Params
+from ..optimizer import Optimizer
 from ..settings import between, flag
+from ..slots import Shape
 from .averages import average
 
 

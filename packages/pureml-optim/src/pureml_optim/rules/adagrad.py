@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..optimizer import Optimizer, Params
+from ..naming import Params
+from ..optimizer import Optimizer
 from ..settings import between
 
 

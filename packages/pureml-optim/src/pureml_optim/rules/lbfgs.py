@@ -12,7 +12,8 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from ..blocks import Entry, Plan, blocks
-from ..optimizer import Optimizer, Params
+from ..naming import Params
+from ..optimizer import Optimizer
 from ..settings import Check, between, one_of, whole
 
 

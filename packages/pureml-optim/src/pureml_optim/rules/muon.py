@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..gradients import norm
-from ..optimizer import Params
+from ..naming import Params
 from ..settings import between, flag, one_of, whole
 from .adam import Adam
 from .averages import average

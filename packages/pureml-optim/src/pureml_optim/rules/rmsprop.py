@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..optimizer import Optimizer, Params, like_parameter
+from ..naming import Params
+from ..optimizer import Optimizer
 from ..settings import between, flag
+from ..slots import like_parameter
 from .averages import average
 
 

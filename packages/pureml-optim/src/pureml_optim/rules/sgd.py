@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from ..optimizer import Optimizer, Params, like_parameter
+from ..naming import Params
+from ..optimizer import Optimizer
 from ..settings import between, one_of
+from ..slots import like_parameter
 
 
 class SGD(Optimizer):
