@@ -3,8 +3,10 @@
 import gc
 import http.client
 import itertools
+import json
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -503,6 +505,53 @@ def test_what_cannot_be_opened(folder, tmp_path):
         with pytest.raises(error, match=match):
             f()
     assert not reading_threads()
+
+
+class Payload:
+    """Pickled, it makes a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
+
+
+PICKLE = {"id": "pickle", "protocol": 4}
+HOSTILE = {
+    "a compressor": {"dtype": "<f4", "compressor": PICKLE, "filters": None},
+    "a filter": {"dtype": "<f4", "compressor": None, "filters": [PICKLE]},
+    "a filter between others": {
+        "dtype": "|u1",
+        "compressor": None,
+        "filters": [{"id": "shuffle", "elementsize": 1}, PICKLE],
+    },
+    "objects": {"dtype": "|O", "compressor": None, "filters": [PICKLE]},
+    "objects behind text": {"dtype": "|O", "compressor": None, "filters": [{"id": "vlen-utf8"}, PICKLE]},
+    "a codec": "pickle",
+    "a codec of numcodecs": "numcodecs.pickle",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_array_is_unpickled(tmp_path, name):
+    source, made, how = tmp_path / "a", tmp_path / "made", HOSTILE[name]
+    zarr.create_array(source, shape=(4,), dtype="f4", zarr_format=3 if isinstance(how, str) else 2)
+    metadata = source / ("zarr.json" if isinstance(how, str) else ".zarray")
+    about = json.loads(metadata.read_text())
+    if isinstance(how, str):
+        about["codecs"][1:] = [{"name": how, "configuration": {}}]
+        (source / "c").mkdir()
+    else:
+        about |= how
+    metadata.write_text(json.dumps(about))
+    payload = pickle.dumps(Payload(str(made)))
+    (source / ("c/0" if isinstance(how, str) else "0")).write_bytes(payload)
+    with pytest.raises((ValueError, TypeError), match=re.escape(str(source))):
+        ZarrDataset(source)[:]
+    assert not made.exists()
+    pickle.loads(payload)
+    assert made.exists()  # it would have done so
 
 
 def test_any_use_after_close_is_an_error(folder):

@@ -106,7 +106,7 @@ def _receive(process: Any, receiving: Connection, number: int) -> Any:
             f"DataLoader: the worker that should have read batch {number} has died (exit code {process.exitcode}); "
             "was it killed, perhaps for want of memory? workers=0 reads in this process"
         ) from None
-    batch, error, where = pickle.loads(message)
+    batch, error, where = _unpacked(message)
     if error is None:
         return batch
     error.add_note(f"in a worker of the DataLoader:\n\n{where}")
@@ -129,7 +129,7 @@ def _work(job: Any, numbers: range, prefetch: int, sending: Connection, inherite
 def _messages(job: Any, numbers: range, prefetch: int) -> Iterator[bytes]:
     """Each batch, pickled, as (batch, None, ""); an exception as (None, exception, traceback), the last of them."""
     try:
-        read: Read = pickle.loads(job) if isinstance(job, bytes) else job
+        read: Read = _unpacked(job) if isinstance(job, bytes) else job
         batches = read(numbers)
         for batch in ahead(batches, prefetch) if prefetch else batches:
             yield pickle.dumps((batch, None, ""), protocol=5)
@@ -141,8 +141,13 @@ def _packed(error: BaseException) -> bytes:
     where = "".join(traceback.format_exception(error))
     try:
         packed = pickle.dumps((None, error, where))
-        pickle.loads(packed)
+        _unpacked(packed)
     except Exception:  # an exception class may refuse in any way
         stand_in = RuntimeError(f"{type(error).__name__}: {error} (an exception that cannot be pickled)")
         return pickle.dumps((None, stand_in, where))
     return packed
+
+
+def _unpacked(message: bytes) -> Any:
+    """What this program, or a worker that it started, has pickled; never what was in a file or came by a network."""
+    return pickle.loads(message)
