@@ -1,8 +1,7 @@
-"""Activations: the functions between layers. They take Tensors or arrays of any shape and keep their dtype.
+"""Smooth activations, and hardswish, which is made of several steps like them.
 
-All but the softmax family, glu and swiglu work elementwise. Where an elementwise one is made of several steps, its
-value and its derivative are computed together, in blocks that stay in the processor's cache (`_with_slope`); the plain
-formula stands beside it as its definition. At a kink the derivative is that of the left or right side, as stated.
+Value and derivative are computed together, in blocks that stay in the processor's cache (`_with_slope`); the plain
+formula stands beside each as its definition. At a kink the derivative is that of the left or right side, as stated.
 """
 
 from __future__ import annotations
@@ -12,110 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pureml_core import erfc, generator, is_grad_enabled, log_softmax, op, sigmoid, softmax, tanh
+from pureml_core import erfc, is_grad_enabled, op, sigmoid
 
-__all__ = [
-    "celu",
-    "elu",
-    "gelu",
-    "glu",
-    "gumbel_softmax",
-    "hardsigmoid",
-    "hardswish",
-    "hardtanh",
-    "leaky_relu",
-    "log_softmax",
-    "mish",
-    "prelu",
-    "relu",
-    "relu6",
-    "selu",
-    "sigmoid",
-    "silu",
-    "softmax",
-    "softmin",
-    "softplus",
-    "softsign",
-    "swiglu",
-    "tanh",
-]
-
-
-# ---- pieces of straight lines
-
-
-@op
-def relu(x: Any, /) -> Any:
-    """Rectifier: y = max(x, 0). The derivative at 0 is 0."""
-    y = np.maximum(x, 0)
-    return y, lambda g: g * (y > 0)  # dL/dx = g where x > 0
-
-
-@op
-def leaky_relu(x: Any, /, negative_slope: float = 0.01) -> Any:
-    """Leaky rectifier: y = max(x, 0) + s min(x, 0) with s = `negative_slope`, also the derivative at 0."""
-    s = float(negative_slope)
-
-    def vjp(g: Any) -> Any:  # dL/dx = g where x > 0, else s g
-        right = g * (x > 0)
-        return right + s * (g - right)
-
-    return np.maximum(x, 0) + s * np.minimum(x, 0), vjp
-
-
-def prelu(x: Any, weight: Any) -> Any:
-    """Leaky rectifier with a learnt slope: y = max(x, 0) + w min(x, 0) (He et al. 2015). The derivative at 0 is w.
-
-    Args:
-        weight: w: a number, or one for each channel, axis 1 of x: (C,).
-
-    Raises:
-        ValueError: w has another shape.
-    """
-    shape, n = np.shape(x), np.size(weight)
-    if np.ndim(weight) > 1 or (n != 1 and (len(shape) < 2 or shape[1] != n)):
-        raise ValueError(
-            f"prelu: given weights of shape {np.shape(weight)} and x of shape {shape}, needed one weight, or one for "
-            "each channel, axis 1 of x"
-        )
-    if np.ndim(weight):
-        weight = np.reshape(weight, () if n == 1 else (n, *[1] * (len(shape) - 2)))
-    return rectified(x, weight)
-
-
-@op
-def rectified(x: Any, w: Any, /) -> Any:
-    """max(x, 0) + w min(x, 0); see prelu."""
-
-    def vjp_x(g: Any) -> Any:  # dL/dx = g where x > 0, else w g
-        right = g * (x > 0)
-        return right + w * (g - right)
-
-    return np.maximum(x, 0) + w * np.minimum(x, 0), vjp_x, lambda g: g * np.minimum(x, 0)  # dL/dw = Σ g min(x, 0)
-
-
-@op
-def hardtanh(x: Any, /, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """x limited to [min_val, max_val]. The derivative at the limits is 0."""
-    if not min_val < max_val:
-        raise ValueError(f"hardtanh: given limits {min_val!r} and {max_val!r}, needed the lower one first")
-    y = np.clip(x, min_val, max_val)
-    return y, lambda g: g * np.logical_and(y > min_val, y < max_val)  # dL/dx = g between the limits
-
-
-def relu6(x: Any) -> Any:
-    """y = min(max(x, 0), 6). The derivative at 0 and 6 is 0."""
-    return hardtanh(x, 0.0, 6.0)
-
-
-@op
-def hardsigmoid(x: Any, /) -> Any:
-    """y = min(max(x/6 + ½, 0), 1), close to sigmoid. The derivative at -3 and 3 is 0."""
-    y = np.clip(x * (1 / 6) + 0.5, 0.0, 1.0)
-    return y, lambda g: g * np.logical_and(y > 0, y < 1) * (1 / 6)  # dL/dx = g/6 between the limits
-
-
-# ---- smooth ones: value and slope together, block by block
+from .piecewise_linear import hardsigmoid
 
 BLOCK = 65536  # entries whose intermediate values stay in the processor's cache
 FAR = 800.0  # beyond ±FAR an exponential is 0 or inf in double precision too
@@ -369,80 +267,3 @@ def _hardswish(x: Any, near: Any) -> Any:
         return d
 
     return _times(x, near, h), slope
-
-
-# ---- of several entries each
-
-
-def softmin(x: Any, axis: Any = -1) -> Any:
-    """The distribution that is proportional to e^-x along `axis`: the softmax of -x."""
-    return softmax(np.negative(x), axis)
-
-
-def glu(x: Any, axis: int = -1) -> Any:
-    """Gated linear unit: y = a σ(b), with a and b the halves of x along `axis` (Dauphin et al. 2017).
-
-    Raises:
-        ValueError: that axis has an odd size.
-    """
-    a, b = _halves("glu", x, axis)
-    return a * sigmoid(b)
-
-
-def swiglu(x: Any, axis: int = -1) -> Any:
-    """y = silu(a) b, with a and b the halves of x along `axis` (Shazeer 2020).
-
-    Raises:
-        ValueError: that axis has an odd size.
-    """
-    a, b = _halves("swiglu", x, axis)
-    return silu(a) * b
-
-
-def _halves(name: str, x: Any, axis: int) -> Any:
-    shape = np.shape(x)
-    if not -len(shape) <= axis < len(shape) or shape[axis] % 2:
-        raise ValueError(f"{name}: given x of shape {shape}, needed an even size of axis {axis}")
-    n, before = shape[axis] // 2, (slice(None),) * (axis % len(shape))
-    x = x if hasattr(x, "shape") else np.asarray(x)
-    return x[(*before, slice(n))], x[(*before, slice(n, None))]
-
-
-def gumbel_softmax(
-    x: Any,
-    tau: float = 1.0,
-    hard: bool = False,
-    axis: int = -1,
-    *,
-    seed: int | np.random.Generator | None = None,
-) -> Any:
-    """A random draw from the categorical distribution softmax(x), relaxed so that gradients pass: softmax((x + G) / τ).
-
-    G are independent Gumbel variables. For τ → 0 the draw becomes one-hot (Jang et al. 2017; Maddison et al. 2017).
-
-    Args:
-        x: logits.
-        tau: τ > 0.
-        hard: the value is the one-hot vector of the largest entry; the gradient stays that of the relaxed draw.
-        seed: of the draw; a Generator is used as it is, so that one of a layer's own makes the draws repeatable.
-
-    Raises:
-        ValueError: τ is not positive.
-    """
-    if not tau > 0:
-        raise ValueError(f"gumbel_softmax: given tau={tau!r}, needed a positive number")
-    x = x if hasattr(x, "requires_grad") else np.asarray(x)
-    x = x if x.dtype.kind == "f" else x.astype(np.float64)
-    G = -np.log(generator(seed).standard_exponential(x.shape))
-    soft = softmax((x + G.astype(x.dtype)) / float(tau), axis)
-    if not hard:
-        return soft
-    one_hot = np.zeros(x.shape, x.dtype)
-    np.put_along_axis(one_hot, np.argmax(soft.data, axis=axis, keepdims=True), 1, axis)
-    return straight_through(soft, one_hot)
-
-
-@op(linear=True)
-def straight_through(x: Any, value: Any, /) -> Any:
-    """The value in place of x; the gradient passes to x as if it were x (Bengio et al. 2013)."""
-    return value, lambda g: g, None
