@@ -27,15 +27,7 @@ from .activation import (
     SwiGLU,
     Tanh,
 )
-from .affine import Affine, Linear
-from .attention import MultiHeadAttention, scaled_dot_product_attention
-from .convolution import Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D
-from .dropout import Dropout, Dropout1d, Dropout2d
-from .embedding import Embedding
-from .geometry import output_len_1d, output_shape_2d, unfold1d, unfold2d
-from .message_passing import GATConv, GraphConv, MessagePassing, SAGEConv, segment_softmax
-from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
-from .pooling import (
+from .adaptive_pooling import (
     AdaptiveMaxPool1D,
     AdaptiveMaxPool2D,
     AdaptiveMeanPool1D,
@@ -44,11 +36,16 @@ from .pooling import (
     GlobalMaxPool2D,
     GlobalMeanPool1D,
     GlobalMeanPool2D,
-    MaxPool1D,
-    MaxPool2D,
-    MeanPool1D,
-    MeanPool2D,
 )
+from .affine import Affine, Linear
+from .attention import MultiHeadAttention, scaled_dot_product_attention
+from .convolution import Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D
+from .dropout import Dropout, Dropout1d, Dropout2d
+from .embedding import Embedding
+from .geometry import output_len_1d, output_shape_2d, unfold1d, unfold2d
+from .message_passing import GATConv, GraphConv, MessagePassing, SAGEConv, segment_softmax
+from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
+from .pooling import MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
 from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from .recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from .transformer import TransformerDecoderLayer, TransformerEncoderLayer

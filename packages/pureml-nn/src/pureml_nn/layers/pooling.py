@@ -1,4 +1,4 @@
-"""Pooling: the largest entry or the mean of every window, of shares of the image, or of the whole image.
+"""Pooling: the largest entry or the mean of every window.
 
 A window's maximum is the largest of its rows' maxima, its mean the mean of its rows' means: what is taken over windows
 of an image is taken along one axis after the other.
@@ -11,101 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from pureml_core import Tensor, is_grad_enabled, kernel, op, unfold
+from pureml_core import Tensor
 
 from ..layer import Layer
-from .geometry import Pair, counts, margins, padded, paddings, sizes
-
-# ---- operations, along one axis
-
-
-def _max_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) -> Any:
-    return _first_max(unfold(x, size, stride, dilation, axes=axis))
-
-
-def _first_max(x: Any) -> Any:
-    return np.take_along_axis(x, np.argmax(x, axis=-1)[..., None], axis=-1)[..., 0]
-
-
-@op(definition=_first_max)
-def first_max(x: Any, /) -> Any:
-    """The largest entry along the last axis; where there are several, the first gets the gradient."""
-    shape, at = np.shape(x), np.argmax(x, axis=-1)[..., None]
-
-    def vjp(g: Any) -> Any:  # dL/dx = g at the winner
-        dx = np.zeros(shape, g.dtype)
-        np.put_along_axis(dx, at, g[..., None], axis=-1)
-        return dx
-
-    return np.take_along_axis(x, at, axis=-1)[..., 0], vjp
-
-
-@op(definition=_max_along)
-def max_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) -> Any:
-    """The largest entry of each window along an axis (-1, -2); where there are several, the first gets the gradient."""
-    shape = np.shape(x)
-    taps = _taps(shape, axis, size, stride, dilation)
-    y, winner = _max_of(x, taps)
-
-    def vjp(g: Any) -> Any:  # dL/dx = g at the winner of every window
-        masks = (True,) if size == 1 else (~winner, winner) if size == 2 else (winner == j for j in range(size))
-        return _put(shape, g, masks, taps, stride > dilation * (size - 1))
-
-    return y, vjp
-
-
-@kernel
-def _max_of(x: Any, taps: list[Any]) -> Any:
-    """The maxima, and which entry of its window each of them is, of two as a mask; under `no_grad` nobody will ask."""
-    y, winner = np.array(x[taps[0]], order="C"), None  # contiguous: compared and maximised several times as fast
-    for j, tap in enumerate(taps[1:], 1):
-        z = np.array(x[tap], order="C")
-        if is_grad_enabled():
-            larger = y < z
-            if winner is None:
-                winner = larger if len(taps) == 2 else larger.astype(np.min_scalar_type(len(taps)))
-            else:
-                np.maximum(winner, larger * winner.dtype.type(j), out=winner)
-        np.maximum(y, z, out=y)
-    return y, winner
-
-
-def _mean_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) -> Any:
-    return np.mean(unfold(x, size, stride, dilation, axes=axis), axis=-1)
-
-
-@op(definition=_mean_along)
-def mean_along(x: Any, /, axis: int, size: int, stride: int, dilation: int = 1) -> Any:
-    """The mean of each window along an axis (-1, -2)."""
-    shape = np.shape(x)
-    taps = _taps(shape, axis, size, stride, dilation)
-    y = x[taps[0]] / size
-    for tap in taps[1:]:
-        y += x[tap] * (1 / size)
-    return y, lambda g: _put(shape, g, (1 / size for _ in taps), taps, stride > dilation * (size - 1))
-
-
-def _taps(shape: tuple[int, ...], axis: int, size: int, stride: int, dilation: int) -> list[Any]:
-    """For each entry of a window the index of that entry in all windows."""
-    (m,) = counts("pooling", (shape[axis],), ((0, 0),), (size,), (stride,), (dilation,))
-    after = (slice(None),) * (-axis - 1)
-    places = [slice(j * dilation, j * dilation + (m - 1) * stride + 1, stride) for j in range(size)]
-    return [(..., place, *after) for place in places]
-
-
-def _put(shape: tuple[int, ...], g: Any, factors: Any, taps: list[Any], apart: bool) -> Any:
-    """g times each factor, added at its places; `apart`: no two windows share an entry."""
-    full = apart and g.size * len(taps) == math.prod(shape)
-    dx = (np.empty if full else np.zeros)(shape, g.dtype)
-    for tap, factor in zip(taps, factors, strict=True):
-        if apart:
-            np.multiply(g, factor, out=dx[tap])
-        else:
-            dx[tap] += g * factor
-    return dx
-
-
-# ---- layers of windows
+from .geometry import counts, margins, padded, paddings, sizes
+from .windows import max_along, mean_along
 
 
 class _Pool(Layer):
@@ -131,7 +41,7 @@ class _Pool(Layer):
     def forward(self, X: Tensor) -> Tensor:
         """(B, C, L) -> (B, C, L') or (B, C, H, W) -> (B, C, H', W')"""
         name = type(self).__name__
-        _check_input(name, X, self.axes)
+        check_input(name, X, self.axes)
         around = margins(self.padding, X.shape[2:], self.kernel_size, self.stride, self.dilation)
         out = counts(name, X.shape[2:], around, self.kernel_size, self.stride, self.dilation)
         if self.pad_with == -math.inf:
@@ -146,7 +56,7 @@ class _Pool(Layer):
         return Y  # type: ignore[no-any-return]
 
 
-def _check_input(name: str, X: Tensor, axes: int) -> None:
+def check_input(name: str, X: Tensor, axes: int) -> None:
     if not isinstance(X, Tensor):
         raise TypeError(f"{name}: given X of type {type(X).__name__}, needed a Tensor or an array")
     if X.ndim != axes + 2:
@@ -270,175 +180,3 @@ class MeanPool2D(_MeanPool):
     """
 
     axes = 2
-
-
-# ---- a given number of shares, from ⌊i n / m⌋ to ⌈(i + 1) n / m⌉, which may differ in size and overlap by one entry
-
-
-def _shares(n: int, m: int) -> list[Pair]:
-    return [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)]
-
-
-def _max_of_shares(x: Any, axis: int, m: int) -> Any:
-    n = x.shape[axis]
-    if n % m == 0:
-        return max_along(x, axis, n // m, n // m)
-    shares = _shares(n, m)
-    longest = max(stop - start for start, stop in shares)
-    index = np.array([[min(start + j, stop - 1) for j in range(longest)] for start, stop in shares])
-    y = first_max(np.take(np.swapaxes(x, axis, -1), index, axis=-1))
-    return np.swapaxes(y, axis, -1)
-
-
-def _mean_of_shares(x: Any, axis: int, m: int) -> Any:
-    n = x.shape[axis]
-    if n % m == 0:
-        return mean_along(x, axis, n // m, n // m)
-    A = np.zeros((n, m), x.dtype)  # column i takes the mean of share i
-    for i, (start, stop) in enumerate(_shares(n, m)):
-        A[start:stop, i] = 1 / (stop - start)
-    return np.matmul(x, A) if axis == -1 else np.matmul(A.T, x)
-
-
-class _AdaptivePool(Layer):
-    axes: int
-    along: Callable[..., Any]
-
-    def __init__(self, output_size: int | tuple[int, ...]) -> None:
-        self.output_size = sizes(type(self).__name__, "output_size", output_size, self.axes)
-
-    def forward(self, X: Tensor) -> Tensor:
-        """(B, C, L) -> (B, C, output_size) or (B, C, H, W) -> (B, C, *output_size)"""
-        name = type(self).__name__
-        _check_input(name, X, self.axes)
-        if 0 in X.shape[2:]:
-            raise ValueError(f"{name}: given X of shape {X.shape}, which has no entries to pool")
-        Y: Any = X
-        for i in range(-1, -self.axes - 1, -1):
-            if X.shape[i] != self.output_size[i]:
-                Y = type(self).along(Y, i, self.output_size[i])
-        return Y  # type: ignore[no-any-return]
-
-
-class AdaptiveMaxPool1D(_AdaptivePool):
-    """The largest entry of each of `output_size` = m shares of a signal: (B, C, L) -> (B, C, m).
-
-    Share i goes from ⌊i L / m⌋ to ⌈(i + 1) L / m⌉: windows of L / m entries where m divides L.
-
-    Raises:
-        ValueError: m is not positive, or X is not (B, C, L) with L > 0.
-        TypeError: m is no integer, or X is not floating.
-    """
-
-    axes = 1
-    along = _max_of_shares
-
-
-class AdaptiveMaxPool2D(_AdaptivePool):
-    """The largest entry of each share of an image: (B, C, H, W) -> (B, C, *output_size), an integer or a pair.
-
-    Share i of m goes from ⌊i H / m⌋ to ⌈(i + 1) H / m⌉: windows of H / m rows where m divides H.
-
-    Raises:
-        ValueError: `output_size` is not positive, or X is not (B, C, H, W) with entries.
-        TypeError: `output_size` is neither an integer nor a pair, or X is not floating.
-    """
-
-    axes = 2
-    along = _max_of_shares
-
-
-class AdaptiveMeanPool1D(_AdaptivePool):
-    """The mean of each of `output_size` = m shares of a signal: (B, C, L) -> (B, C, m).
-
-    Share i goes from ⌊i L / m⌋ to ⌈(i + 1) L / m⌉: windows of L / m entries where m divides L.
-
-    Raises:
-        ValueError: m is not positive, or X is not (B, C, L) with L > 0.
-        TypeError: m is no integer, or X is not floating.
-    """
-
-    axes = 1
-    along = _mean_of_shares
-
-
-class AdaptiveMeanPool2D(_AdaptivePool):
-    """The mean of each share of an image: (B, C, H, W) -> (B, C, *output_size), an integer or a pair.
-
-    Share i of m goes from ⌊i H / m⌋ to ⌈(i + 1) H / m⌉: windows of H / m rows where m divides H.
-
-    Raises:
-        ValueError: `output_size` is not positive, or X is not (B, C, H, W) with entries.
-        TypeError: `output_size` is neither an integer nor a pair, or X is not floating.
-    """
-
-    axes = 2
-    along = _mean_of_shares
-
-
-# ---- the whole image
-
-
-class _GlobalPool(Layer):
-    axes: int
-    over: Callable[..., Any]
-
-    def forward(self, X: Tensor) -> Tensor:
-        """(B, C, ...) -> (B, C)"""
-        name = type(self).__name__
-        _check_input(name, X, self.axes)
-        if 0 in X.shape[2:]:
-            raise ValueError(f"{name}: given X of shape {X.shape}, which has no entries to pool")
-        return type(self).over(np.reshape(X, (*X.shape[:2], math.prod(X.shape[2:]))))  # type: ignore[no-any-return]
-
-
-def _mean_of_all(x: Any) -> Any:
-    return np.mean(x, axis=-1)
-
-
-class GlobalMaxPool1D(_GlobalPool):
-    """The largest entry of every channel of a signal: (B, C, L) -> (B, C). Of several, the first gets the gradient.
-
-    Raises:
-        ValueError: X is not (B, C, L) with L > 0.
-        TypeError: X is not floating.
-    """
-
-    axes = 1
-    over = first_max
-
-
-class GlobalMaxPool2D(_GlobalPool):
-    """The largest entry of every channel of an image: (B, C, H, W) -> (B, C). Of several, the first gets the gradient.
-
-    Raises:
-        ValueError: X is not (B, C, H, W) with entries.
-        TypeError: X is not floating.
-    """
-
-    axes = 2
-    over = first_max
-
-
-class GlobalMeanPool1D(_GlobalPool):
-    """The mean of every channel of a signal: (B, C, L) -> (B, C).
-
-    Raises:
-        ValueError: X is not (B, C, L) with L > 0.
-        TypeError: X is not floating.
-    """
-
-    axes = 1
-    over = _mean_of_all
-
-
-class GlobalMeanPool2D(_GlobalPool):
-    """The mean of every channel of an image: (B, C, H, W) -> (B, C) (Lin et al. 2014, "Network in network").
-
-    Raises:
-        ValueError: X is not (B, C, H, W) with entries.
-        TypeError: X is not floating.
-    """
-
-    axes = 2
-    over = _mean_of_all
