@@ -38,7 +38,7 @@ from .adaptive_pooling import (
     GlobalMeanPool2D,
 )
 from .affine import Affine, Linear
-from .attention import MultiHeadAttention, scaled_dot_product_attention
+from .attention import scaled_dot_product_attention
 from .convolution import Conv1D, Conv2D, ConvTranspose1D, ConvTranspose2D
 from .dropout import Dropout, Dropout1d, Dropout2d
 from .edges import segment_softmax
@@ -46,6 +46,7 @@ from .embedding import Embedding
 from .geometry import output_len_1d, output_shape_2d, unfold1d, unfold2d
 from .graph_convolution import GATConv, GraphConv, SAGEConv
 from .message_passing import MessagePassing
+from .multi_head_attention import MultiHeadAttention
 from .normalization import BatchNorm1d, BatchNorm2d, GroupNorm, InstanceNorm, LayerNorm, LayerNorm1d, RMSNorm
 from .pooling import MaxPool1D, MaxPool2D, MeanPool1D, MeanPool2D
 from .positions import LearnedPositions, RotaryPositions, SinusoidalPositions

@@ -12,8 +12,9 @@ from .. import init
 from ..activations import gelu, relu
 from ..layer import Layer, Sequential
 from .affine import Affine
-from .attention import MultiHeadAttention, probability
+from .attention import probability
 from .dropout import Dropout
+from .multi_head_attention import MultiHeadAttention
 from .normalization import LayerNorm
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
