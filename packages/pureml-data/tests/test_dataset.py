@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 from pureml_core import Tensor
-from pureml_data import BatchDataset, Dataset, TensorDataset
+from pureml_data import (
+    BatchDataset,
+    Dataset,
+    LabelEncoder,
+    Standardize,
+    TensorDataset,
+    Windows,
+    multi_hot,
+    one_hot,
+    pad_sequences,
+    write_zarr,
+)
 
 X = np.arange(12.0).reshape(6, 2)
 Y = np.arange(6)
@@ -107,9 +118,23 @@ def test_arrays_that_hold_no_samples_are_refused(arrays, says):
         TensorDataset(*arrays)
 
 
-def test_masks_are_not_lost_in_silence():
-    with pytest.raises(TypeError, match="TensorDataset: given a masked array"):
-        TensorDataset(np.ma.masked_less(X, 3))
+MASKED = np.ma.masked_greater([[1], [9], [2]], 5)
+TAKES_ARRAYS = {
+    "TensorDataset": lambda x: TensorDataset(x),
+    "write_zarr": lambda x: write_zarr("never", x),
+    "Windows": lambda x: Windows(x, 2),
+    "one_hot": lambda x: one_hot(10, x),
+    "multi_hot": lambda x: multi_hot(10, x),
+    "LabelEncoder": lambda x: LabelEncoder().fit(x[:, 0]),
+    "a transform": lambda x: Standardize().fit(x),
+    "pad_sequences": lambda x: pad_sequences([x[:, 0]]),
+}
+
+
+@pytest.mark.parametrize("name", TAKES_ARRAYS)
+def test_masks_are_not_lost_in_silence(name):
+    with pytest.raises(TypeError, match="given a masked array, whose mask would be lost"):
+        TAKES_ARRAYS[name](MASKED)
 
 
 def test_a_dataset_that_lacks_a_method_says_so():

@@ -199,6 +199,10 @@ def test_cutout_blots_out_a_rectangle():
     assert 50 < (Cutout(3, p=0.25, seed=0)(np.ones((300, 1, 6, 5))) == 0).any(axis=(1, 2, 3)).sum() < 105
     with pytest.raises(ValueError, match=r"Cutout: fill: given the value 0\.5 for uint8"):
         Cutout(1, fill=0.5)(np.ones((2, 2), np.uint8))
+    with pytest.raises(ValueError, match=r"RandomShift: fill: given the value 300\.0 for uint8"):
+        RandomShift(1, fill=300)(np.ones((2, 2), np.uint8))
+    with pytest.raises(ValueError, match="RandomCrop: given images of 2 × 2 with a padding of"):
+        RandomCrop(4)(np.ones((2, 2), np.uint8))
 
 
 def test_normalize():

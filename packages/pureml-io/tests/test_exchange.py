@@ -1,5 +1,6 @@
 """Weights in other formats: what goes in comes out, into models all or nothing, and bad files are one clear error."""
 
+import errno
 import json
 import struct
 import sys
@@ -561,3 +562,21 @@ def test_mutated_files_are_read_or_refused(tmp_path_factory, data):
     except ArchiveError:
         return
     assert all(x.dtype.kind in "biufcS" for x in (found.arrays if kind == "ym" else found).values())
+
+
+def test_masks_are_not_lost_in_silence(tmp_path):
+    with pytest.raises(TypeError, match="array 'b' is masked"):
+        save_npz({"a": np.ones(2), "b": np.ma.masked_less(np.ones(2), 2)}, tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_disk_is_no_damage(tmp_path, monkeypatch):
+    path = save_npz({"a": np.ones(2)}, tmp_path / "a")
+
+    def failing(*args):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(zipfile.ZipFile, "open", failing)
+    with pytest.raises(OSError, match="Input/output error") as raised:
+        load_npz(path)
+    assert not isinstance(raised.value, ArchiveError)

@@ -467,6 +467,19 @@ def test_the_mode_is_an_attribute_that_tells_of_its_changes():
     assert "training" not in Noisy().state().literals["settings"][""]
 
 
+def test_no_change_of_mode_is_told_of_while_a_layer_is_made():
+    class Told(Dropout):
+        def __init__(self):
+            super().__init__(0.5, training=False)
+            self.count = 0
+
+        def on_mode_change(self, training):
+            self.count += 1
+
+    layer = Told()
+    assert not layer.training and layer.train().count == 1
+
+
 def test_a_layer_takes_no_other_settings_than_its_mode():
     with pytest.raises(TypeError, match="unexpected keyword argument 'size'"):
         Layer(size=3)

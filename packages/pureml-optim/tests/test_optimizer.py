@@ -607,3 +607,25 @@ def test_slips_in_a_rule_are_told():
         Returning([w], 0.1).step()
     with pytest.raises(TypeError, match=r"Valued\.settings: 'eps' is 1e-08, needed a check such as"):
         type("Valued", (Optimizer,), {"settings": {"eps": 1e-8}})
+
+
+@pytest.mark.parametrize("make", [lambda w, **s: SGD(w, 0.1, beta=0.9, **s), lambda w, **s: Adam(w, 0.1, **s)])
+def test_a_padding_row_stays_when_decay_ends(make):
+    table = Tensor(np.ones((3, 2)), requires_grad=True)
+    table.padding_idx = 1
+    optim = make([table], weight_decay=0.1, decoupled_wd=False)
+    for step in range(6):
+        table.grad = np.array([[1.0], [0], [1]]) * np.ones(2)
+        optim.weight_decay = 0.1 * (step < 3)  # what it has left in the slots goes on
+        optim.step()
+    assert table.data[1].tolist() == [1, 1] and (table.data[0] < 1).all()
+
+
+def test_common_settings_are_what_the_groups_share():
+    a, b = (Tensor(np.ones(2), requires_grad=True) for _ in range(2))
+    optim = SGD([{"params": [a], "weight_decay": 0.1}], 0.1)
+    assert optim.weight_decay == 0.1
+    optim.add_group({"b": b}, weight_decay=0.1)
+    assert optim.weight_decay == 0.1 and "weight_decay=0.1" in repr(optim)
+    optim.groups[1].settings["weight_decay"] = 0.5
+    assert optim.weight_decay == 0.0  # of groups that were given none of their own

@@ -30,7 +30,12 @@ def flag(name: str, value: Any) -> bool:
 
 
 def as_array(where: str, value: Any) -> np.ndarray:
-    """What a Tensor holds, or what np.asarray makes of anything but a masked array, whose mask would be lost."""
+    """What a Tensor holds, or what np.asarray makes of anything but a masked array."""
+    refuse_masks(where, value)
+    return value.data if isinstance(value, Tensor) else np.asarray(value)
+
+
+def refuse_masks(where: str, value: Any) -> None:
+    """A TypeError for a masked array, whose mask NumPy's functions would lose."""
     if isinstance(value, np.ma.MaskedArray):
         raise TypeError(f"{where}: given a masked array, whose mask would be lost; give its filled(...)")
-    return value.data if isinstance(value, Tensor) else np.asarray(value)

@@ -10,6 +10,7 @@ import numpy as np
 from pureml_core import State, Tensor
 from pureml_core.state import StateMismatch, check_kind, kind_of
 
+from .checks import as_array
 from .transforms.base import Transform, like
 
 
@@ -32,7 +33,7 @@ def one_hot(dims: int, label: Any, *, dtype: Any = np.float64) -> Any:
     array([[0., 0., 1.],
            [1., 0., 0.]])
     """
-    classes = _classes("one_hot", dims, _array(label))
+    classes = _classes("one_hot", dims, as_array("one_hot", label))
     encoded = np.zeros((*classes.shape, dims), dtype)
     np.put_along_axis(encoded, classes[..., None], 1, axis=-1)
     return like(label, encoded)
@@ -60,13 +61,13 @@ def multi_hot(dims: int, labels: Any, *, dtype: Any = np.float64) -> Any:
            [0., 0., 0., 0.]])
     """
     if isinstance(labels, Tensor | np.ndarray) or not isinstance(labels, Iterable):
-        array = _array(labels)
+        array = as_array("multi_hot", labels)
         if array.ndim not in (1, 2):
             raise ValueError(f"multi_hot: given labels of shape {array.shape}, needed (K,), (B, K), or B sets")
         rows = [array] if array.ndim == 1 else list(array)
         several = array.ndim == 2
     else:
-        members = [_array(list(m) if isinstance(m, set | frozenset) else m) for m in labels]
+        members = [as_array("multi_hot", list(m) if isinstance(m, set | frozenset) else m) for m in labels]
         several = any(m.ndim for m in members)
         if any(m.ndim != several for m in members):
             raise ValueError(
@@ -131,7 +132,7 @@ class LabelEncoder(Transform):
     def inverse(self, numbers: Any) -> np.ndarray:
         """The labels of numbers of any shape, as an array."""
         classes = self._fitted()
-        labels: np.ndarray = classes[_classes("LabelEncoder", len(classes), _array(numbers))]
+        labels: np.ndarray = classes[_classes("LabelEncoder", len(classes), as_array("LabelEncoder", numbers))]
         return labels
 
     def _fitted(self) -> np.ndarray:
@@ -173,10 +174,6 @@ class LabelEncoder(Transform):
         return f"LabelEncoder({'not fitted' if self.classes is None else f'{len(self)} classes'})"
 
 
-def _array(labels: Any) -> np.ndarray:
-    return labels.data if isinstance(labels, Tensor) else np.asarray(labels)
-
-
 def _classes(where: str, dims: int, labels: np.ndarray) -> np.ndarray:
     """Labels as integers of the width that indexes, all in 0 ... dims - 1."""
     try:
@@ -197,7 +194,7 @@ def _classes(where: str, dims: int, labels: np.ndarray) -> np.ndarray:
 
 def _labels(labels: Any) -> np.ndarray:
     """Labels as an array of text or of real numbers."""
-    array = _array(labels)
+    array = as_array("LabelEncoder", labels)
     if array.dtype.kind == "U" and isinstance(labels, list | tuple):  # of text and numbers NumPy makes text
         array = np.array(labels, dtype=object)
     if array.dtype.kind in "OT" and all(isinstance(label, str) for label in array.flat):

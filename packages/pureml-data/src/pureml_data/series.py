@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from pureml_core import Tensor
 
-from .checks import whole
+from .checks import as_array, whole
 from .dataset import TensorDataset
 
 
@@ -37,7 +36,7 @@ class Windows(TensorDataset):
     """
 
     def __init__(self, series: Any, length: int, horizon: int = 1, stride: int = 1) -> None:
-        array = series.data if isinstance(series, Tensor) else np.asarray(series)
+        array = as_array("Windows", series)
         self.length = whole("Windows: length", length, 1)
         self.horizon = whole("Windows: horizon", horizon, 0)
         self.stride = whole("Windows: stride", stride, 1)

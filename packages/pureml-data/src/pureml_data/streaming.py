@@ -243,9 +243,8 @@ def _store(source: Any, options: Mapping[str, Any]) -> Iterator[Any]:
     elif Path(source).is_dir():
         store = LocalStore(source, read_only=True)
     else:
-        store = Zip(source, mode="r")
         try:
-            store._sync_open()
+            store = Zip.opened(source)
         except FileNotFoundError:
             raise FileNotFoundError(f"{source}: {_NOTHING}") from None
         except zipfile.BadZipFile as error:

@@ -75,14 +75,14 @@ def in_processes(
         for process, _ in crew:
             process.join(GRACE)
     finally:
+        ours = os.getpid() == here  # a forked copy of this process must not kill its siblings
         for process, receiving in crew:
             receiving.close()
-            if os.getpid() == here:  # a forked copy of this process must not kill its siblings
+            if ours:
                 process.kill()
-        for process, _ in crew:
-            if os.getpid() == here:
-                process.join()
-                process.close()
+        for process, _ in crew if ours else ():
+            process.join()
+            process.close()
 
 
 def _start(process: Any) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import AsyncGenerator, Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 import zarr
 from zarr.abc.store import ByteRequest, Store
@@ -32,6 +33,17 @@ class Zip(ZipStore):
     """A zip file that stays closed; zarr's own opens itself again when it is read after `close`."""
 
     _closed = False
+
+    @classmethod
+    def opened(cls, path: Path | str) -> Self:
+        """The zip at a path, for reading.
+
+        Raises:
+            FileNotFoundError, zipfile.BadZipFile: there is none.
+        """
+        store = cls(path, mode="r")
+        store._sync_open()
+        return store
 
     def close(self) -> None:
         self._closed = True

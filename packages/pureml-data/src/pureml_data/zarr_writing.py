@@ -88,7 +88,6 @@ class _Writer:
     def __init__(self, folder: Path, chunk: int | None, level: int) -> None:
         self.folder, self.chunk, self.level = folder, chunk, level
         self.n = 0
-        self.single = False
         self.buffers: dict[str, np.ndarray] = {}
         self.arrays: dict[str, Any] = {}
 
@@ -128,11 +127,11 @@ class _Writer:
         rest = self.n % len(next(iter(self.buffers.values())))
         if rest:
             self._write(self.n - rest)
-        note = {} if "" in self.arrays else {"fields": [*self.arrays]}
         for array in self.arrays.values():
             array.resize((self.n, *array.shape[1:]))
             array.update_attributes({NOTE: {}})
-        self.root.update_attributes({NOTE: note})
+        if "" not in self.arrays:
+            self.root.update_attributes({NOTE: {"fields": [*self.arrays]}})
         return self.n
 
     def _begin(self, parts: Mapping[str, np.ndarray]) -> None:

@@ -11,7 +11,6 @@ follows from the manifest, so `load` compares the file with what `save` would ha
 from __future__ import annotations
 
 import json
-import operator
 from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
@@ -34,7 +33,7 @@ from .archive_reading import (
 )
 from .atomic import replacing
 from .container import Writer
-from .layout import DTYPES, Layout, Part, array_path, chunk_shape
+from .layout import DTYPES, Layout, Part, array_path, checked_level, chunk_shape
 from .threads import threaded
 
 EAGER = 8 << 20  # The first bytes of a state are packed for any gain, which takes no time to speak of;
@@ -54,7 +53,7 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
         The path written, with its suffix.
 
     Raises:
-        TypeError: given no State, or an array or a literal that cannot be stored.
+        TypeError: given no State, or an array or a literal that cannot be stored; or the level is no integer.
         ValueError: the compression level is not one, or the literals and names take more than 16 MiB.
         OSError: the file cannot be written. Whatever is raised, a previous file stays as it was.
 
@@ -70,9 +69,7 @@ def save(state: State, path: str | PathLike[str], *, compression_level: int = 3)
             f"save: given a {type(state).__name__}, needed a State, such as the state() of what is to be saved"
         )
     target = archive_path(path)
-    level = operator.index(compression_level)
-    if not 0 <= level <= 9:
-        raise ValueError(f"given compression_level {compression_level!r}, needed 0 to 9")
+    level = checked_level("save", compression_level)
     layouts = {name: _layout(i, name, array) for i, (name, array) in enumerate(state.arrays.items())}
     header = _header(state, layouts, level)
 

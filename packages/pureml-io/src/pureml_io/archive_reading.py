@@ -185,6 +185,11 @@ def _longer(chunk: int, axis: int) -> bool:
 
 
 def check_size(needed: int, size: int, max_bytes: float | None) -> None:
+    """Whether a file of `size` bytes may be unpacked to `needed`: the check against bombs.
+
+    Raises:
+        ArchiveError: it is more than `max_bytes`, or than what is unpacked unasked.
+    """
     allowed = max(UNASKED, RATIO * size) if max_bytes is None else max_bytes
     if not needed <= allowed:  # nor if it is nan
         raise ArchiveError(
@@ -194,6 +199,11 @@ def check_size(needed: int, size: int, max_bytes: float | None) -> None:
 
 
 def check_depth(tree: Any) -> None:
+    """Whether lists and objects are nested no deeper than MAX_DEPTH.
+
+    Raises:
+        ValueError: they are.
+    """
     level = [tree]
     for _ in range(MAX_DEPTH):
         inside = [x for node in level for x in (node.values() if isinstance(node, dict) else node)]

@@ -26,6 +26,7 @@ from .archive_reading import RATIO, SUFFIX, UNASKED
 from .atomic import remove_leftovers
 from .checkpoint_state import metric_of, parts_of, put_back, read_metric, snapshot, state_of
 from .container import ArchiveError
+from .layout import checked_level
 
 GLOBAL = "global_randomness"  # the name of what every checkpoint holds besides the user's objects
 NAME = re.compile(rf"step-([0-9]{{10}}|[1-9][0-9]{{10,}}){re.escape(SUFFIX)}")
@@ -105,7 +106,7 @@ class Checkpoint:
         self.every = _whole("every", every, 1)
         self.best = best
         self.background = background
-        self.compression_level = _whole("compression_level", compression_level, 0, 9)
+        self.compression_level = checked_level("Checkpoint", compression_level)
         self._metrics: dict[int, tuple[Any, float | None]] = {}  # of files that have been read: which they were, metric
         self._abandoned: set[int] = set()  # later than the step that was restored: the next save removes them
         self._saved: int | None = None  # the last step that this object saved
@@ -146,8 +147,8 @@ class Checkpoint:
         if step % self.every and not force:
             return None
         self.wait()
-        again = {self._saved} & {step}
-        if later := [s for s in self.steps if s >= step and s not in self._abandoned | again]:
+        known = self._abandoned | ({step} if step == self._saved else set())
+        if later := [s for s in self.steps if s >= step and s not in known]:
             raise ValueError(
                 f"Checkpoint.save: given step {step}, but {self.folder} holds step {later[-1]}; "
                 "restore() goes on from there, and a new run needs a folder of its own"
@@ -307,12 +308,11 @@ def _number(metric: Any) -> float | None:
         raise TypeError(f"Checkpoint.save: given the metric {metric!r}, needed a number: {error}") from error
 
 
-def _whole(name: str, given: Any, low: int, high: float = math.inf) -> int:
-    needed = f"an integer >= {low}" if high == math.inf else f"{low} to {high}"
+def _whole(name: str, given: Any, low: int) -> int:
     try:
         value = operator.index(given)
     except TypeError:
-        raise TypeError(f"Checkpoint: {name}: given {given!r}, needed {needed}") from None
-    if not low <= value <= high:
-        raise ValueError(f"Checkpoint: {name}: given {given!r}, needed {needed}")
+        raise TypeError(f"Checkpoint: {name}: given {given!r}, needed an integer >= {low}") from None
+    if value < low:
+        raise ValueError(f"Checkpoint: {name}: given {given!r}, needed an integer >= {low}")
     return value

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -179,3 +180,18 @@ def array_path(i: int, name: str) -> str:
     name = str.__str__(name)  # an enum's member would be formatted as something else
     plain = re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,199}", name) and not name.startswith("__")
     return name if plain and name not in ("zarr.json", "c") and not name.endswith(".") else f"%{i}"
+
+
+def checked_level(where: str, given: Any) -> int:
+    """A level of compression, 0 to 9.
+
+    Raises:
+        TypeError, ValueError: it is none.
+    """
+    try:
+        level = operator.index(given)
+    except TypeError:
+        raise TypeError(f"{where}: given compression_level {given!r}, needed 0 to 9") from None
+    if not 0 <= level <= 9:
+        raise ValueError(f"{where}: given compression_level {level}, needed 0 to 9")
+    return level

@@ -25,8 +25,9 @@ import numpy as np
 from pureml_core.state import decode, encode
 
 from .block import Block, is_block, positive, row
-from .storage_names import can_be_looked_for, checked_level, checked_url, is_zip, local_path, zip_for
-from .storage_opening import failures_at, root_of, served, sound, store_at
+from .layout import checked_level
+from .storage_names import can_be_looked_for, checked_url, is_zip, local_path, zip_for
+from .storage_opening import root_of, served, sound, store_at
 from .storage_writing import append, block_for, plain
 from .storage_zip import write_zip
 
@@ -85,7 +86,6 @@ class ArrayStorage:
         self.mode = mode
         self.store_path: Path | str = checked_url(str(pth)) if url else local_path(Path(pth))
         self._closing = contextlib.ExitStack()
-        self._failures = failures_at(self.store_path)
         try:
             self.store = store_at(self.store_path, mode, storage_options or {}, self._closing)
             self._closing.callback(self.store.close)
@@ -147,7 +147,7 @@ class ArrayStorage:
         if not len(head):
             return
         first = head[0, ...]
-        with served(self.store_path, self._failures):
+        with served(self.store_path):
             block = block_for(self.root, to_block_named, first, arrays_per_chunk, self._sound(to_block_named))
             if block.rows % block.per_chunk:
                 self._rows(block, block.rows - 1)  # which zarr completes: it would take a missing chunk for zeros
@@ -222,7 +222,7 @@ class ArrayStorage:
         """
         self._writable("delete_block")
         block = self._block(named)
-        with served(self.store_path, self._failures):
+        with served(self.store_path):
             block.seen_as(0).resize((0, *block.array.shape[1:]))  # first of all nobody sees it
             del self.root[named]
 
@@ -247,7 +247,7 @@ class ArrayStorage:
         except (TypeError, RecursionError) as error:
             raise TypeError(f"add_attr: {key!r} cannot be kept as JSON: {error}") from error
         root = self.root
-        with served(self.store_path, self._failures):
+        with served(self.store_path):
             root.attrs[key] = value
 
     def get_attr(self, key: str) -> Any:
@@ -278,7 +278,7 @@ class ArrayStorage:
             ValueError: the level is not one, or there is no folder beside a URL.
             OSError: the file cannot be written. Whatever is raised, a previous file stays as it was.
         """
-        level = checked_level(compression_level)
+        level = checked_level("compress", compression_level)
         if is_zip(self.store_path):
             return str(self.store_path)
         target = zip_for(self.store_path, into)
@@ -297,7 +297,7 @@ class ArrayStorage:
         >>> with ArrayStorage.compress_and_cleanup(Path(tempfile.mkdtemp()) / "run.zip", 3) as storage:
         ...     storage.write([np.zeros(3)], "weights", arrays_per_chunk=100)
         """
-        level = checked_level(compression_level)
+        level = checked_level("compress_and_cleanup", compression_level)
         if not isinstance(output_pth, str | os.PathLike):
             raise TypeError(f"compress_and_cleanup: given output_pth {output_pth!r}, needed a string or a pathlib.Path")
         if is_zip(Path(output_pth)) and Path(output_pth).is_dir():
@@ -314,7 +314,7 @@ class ArrayStorage:
 
     def _sound(self, block: str | None = None) -> contextlib.AbstractContextManager[None]:
         _ = self.root  # which a closed storage has not
-        return sound(self.store_path, self._failures, block)
+        return sound(self.store_path, block)
 
     def _block(self, name: str) -> Block:
         """A block that exists."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,22 @@ def is_zip(path: Path | str) -> bool:
 
 
 def local_path(path: Path) -> Path:
+    """Where a storage of that path is: `.zarr` appended unless it ends so, or in `.zip`.
+
+    Raises:
+        ValueError: it ends in no name.
+    """
     if path.name in ("", ".."):
         raise ValueError(f"ArrayStorage: given the path {str(path)!r}, needed one that ends in a name")
     return (path if path.suffix == ".zarr" or is_zip(path) else path.with_name(f"{path.name}.zarr")).resolve()
 
 
 def checked_url(url: str) -> str:
+    """Where a storage of that URL is, with `.zarr` as for a path.
+
+    Raises:
+        ValueError: it has a query, or is that of a whole server or bucket.
+    """
     if "?" in url or "#" in url:
         raise ValueError(f"ArrayStorage: given the URL {url!r}, needed one without a query")
     if not url.partition("://")[2].strip("/").partition("/")[2]:
@@ -45,19 +54,15 @@ def can_be_looked_for(name: Any) -> bool:
 
 
 def name_parts(name: Any) -> list[str]:
+    """The groups of a block that is to be written, and its own name in the last of them.
+
+    Raises:
+        TypeError: the name is no string.
+        ValueError: it cannot be a path inside the storage.
+    """
     if not isinstance(name, str):
         raise TypeError(f"write: given a block named {name!r}, needed a string")
     parts = name.split("/")
     if "\\" in name or "\0" in name or any(p in ("", ".", "..", "zarr.json") or p.startswith("__") for p in parts):
         raise ValueError(f"write: given a block named {name!r}; needed is a name that can be a path inside the storage")
     return parts
-
-
-def checked_level(given: Any) -> int:
-    try:
-        level = operator.index(given)
-    except TypeError:
-        raise TypeError(f"given compression_level {given!r}, needed 0 to 9") from None
-    if not 0 <= level <= 9:
-        raise ValueError(f"given compression_level {level}, needed 0 to 9")
-    return level

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
-def failures_at(path: Path | str) -> tuple[type[Exception], ...]:
+def _failures_at(path: Path | str) -> tuple[type[Exception], ...]:
     """What a server raises when it fails, for a URL."""
     if not isinstance(path, str):
         return ()
@@ -29,21 +29,21 @@ def failures_at(path: Path | str) -> tuple[type[Exception], ...]:
 
 
 @contextlib.contextmanager
-def served(path: Path | str, failures: tuple[type[Exception], ...]) -> Iterator[None]:
+def served(path: Path | str) -> Iterator[None]:
     """A context in which a failing server is an OSError."""
     try:
         yield
-    except failures as error:
+    except _failures_at(path) as error:
         from .remote import first_line  # which is loaded already, where there are failures of its
 
         raise OSError(f"{path}: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
-def sound(path: Path | str, failures: tuple[type[Exception], ...], block: str | None = None) -> Iterator[None]:
+def sound(path: Path | str, block: str | None = None) -> Iterator[None]:
     """A context in which damage is an ArchiveError that says where, and a failing server an OSError."""
     try:
-        with served(path, failures):
+        with served(path):
             yield
     except (ArchiveError, FileNotFoundError):
         raise
@@ -64,13 +64,13 @@ def store_at(path: Path | str, mode: str, options: Mapping[str, Any], closing: c
 
         if not zipped:
             return remote.store(path, options, read_only=read_only)
-        with served(path, failures_at(path)):
+        with served(path):
             local = closing.enter_context(remote.fetched(path, options))
     else:
         local = path
     if not zipped:
         return LocalStore(local, read_only=read_only)
-    with sound(path, ()), zipfile.ZipFile(local):  # there and whole; zarr opens it when it is first asked
+    with sound(path), zipfile.ZipFile(local):  # there and whole; zarr opens it when it is first asked
         return ZipStore(local, mode="r")
 
 
@@ -79,7 +79,7 @@ def root_of(store: Any, path: Path | str, mode: str) -> zarr.Group:
     import zarr
 
     found = None
-    with contextlib.suppress(FileNotFoundError), sound(path, failures_at(path)):
+    with contextlib.suppress(FileNotFoundError), sound(path):
         found = zarr.open(store, mode="r", zarr_format=3)
     if found is None and mode == "r":
         raise FileNotFoundError(f"{path}: there is no zarr v3 group")

@@ -21,7 +21,7 @@ def state_of(layer: Layer, layers: Mapping[str, Layer]) -> State:
     """Copies of all tensors and generator states of a layer, and the settings of the `layers` inside."""
     arrays, generators = collect(layer)
     settings = {name: encode(settings_of(item)) for name, item in layers.items()}
-    return State(kind_of(layer), arrays, {"generators": generators, "settings": settings})
+    return State(layer_kind(layer), arrays, {"generators": generators, "settings": settings})
 
 
 def restore(
@@ -39,7 +39,7 @@ def restore(
         layers: all inside, by dotted name.
         models: the names of those whose settings are taken from the state instead of compared with it.
     """
-    check_kind(layer, state, kind_of(layer), PARAMETERS)
+    check_kind(layer, state, layer_kind(layer), PARAMETERS)
     if state.kind == PARAMETERS:
         return restore_parameters(layer, state, strict=strict)
     generators, settings = _mapping(state, "generators"), _mapping(state, "settings")
@@ -84,7 +84,7 @@ def restore_parameters(layer: Any, state: State, *, strict: bool) -> list[str]:
         raise StateMismatch(owner, mismatch.problems) from None
 
 
-def kind_of(layer: Layer) -> str:
+def layer_kind(layer: Layer) -> str:
     """Whose state: the class of this package that is nearest, so that renaming a user's class costs no file."""
     package = __name__.partition(".")[0]
     nearest = next(c for c in type(layer).__mro__ if c.__module__.partition(".")[0] == package)

@@ -179,7 +179,7 @@ ERRORS = [
         lambda: MaxPool2D(2)(x(2, 5, 5)), ValueError, r"MaxPool2D: given X of shape \(2, 5, 5\), needed \(B, C, H"
     ),
     LayerError(lambda: MaxPool1D(2)(x(1, 2, 1)), ValueError, r"MaxPool1D: a window of 2 .* the 1 entries"),
-    LayerError(lambda: MaxPool1D(2, padding=2), ValueError, r"the first holds nothing but padding"),
+    LayerError(lambda: MaxPool1D(2, padding=2), ValueError, r"nothing but padding; needed padding of at most 1"),
     LayerError(lambda: MaxPool2D((3, 1), padding=(1, 1)), ValueError, r"given padding 1 with windows of 1"),
     LayerError(lambda: MaxPool1D(2, 1, 2, dilation=3)(x(1, 2, 1)), ValueError, r"some hold nothing but padding"),
     LayerError(lambda: MaxPool1D(2)(np.zeros((1, 2, 4), int)), TypeError, r"given X of dtype int64, needed a floating"),

@@ -87,8 +87,8 @@ class Optimizer(Saved):
 
     Attributes:
         groups: the groups, at least one.
-        weight_decay, decoupled_wd, maximize and the settings of the rule: common to all groups that were given none
-            of their own. They can be set.
+        weight_decay, decoupled_wd, maximize and the settings of the rule: what all groups share, or else those of
+            groups that were given none of their own. They can be set.
         initial_lr: the rate that the first scheduler found, None before; it is part of the state, so that a scheduler
             made with `last_step` starts from it and not from the rate that was reached.
     """
@@ -143,6 +143,7 @@ class Optimizer(Saved):
         self.initial_lr: float | None = None
         self._entries: list[Entry] = []
         self._plan: Plan | None = None
+        self._padded: list[Entry] = []  # of the plan, those with a padding row
         if isinstance(model_params, Iterable) and not isinstance(model_params, Composite | Mapping | Tensor):
             model_params = list(model_params)
         if isinstance(model_params, list) and model_params and all(isinstance(p, Mapping) for p in model_params):
@@ -208,9 +209,10 @@ class Optimizer(Saved):
             if self._plan is None or not (self._plan.holds(live) and self._plan.has(self._slot_shapes)):
                 self._prepare(live)
                 self._plan = Plan(live, self._slot_shapes, self.blocks)
+                self._padded = [e for e in live if getattr(e.tensor, "padding_idx", None) is not None]
             # A gradient that is not finite shows in the weights; the anomaly mode finds its origin.
             with np.errstate(all="ignore"):
-                padding = self._padding(live)
+                padding = self._padding()
                 self._plan.apply(self._update_of)
                 for table, i, row in padding:
                     table[i] = row
@@ -320,8 +322,12 @@ class Optimizer(Saved):
 
     @property
     def _common(self) -> dict[str, Any]:
-        """The settings of groups that have none of their own."""
-        return self._defaults if len(self.groups) > 1 else self.groups[0].settings
+        """The settings that all groups share; where they differ, those of groups that were given none of their own."""
+        every = [group.settings for group in self.groups]
+        return {
+            name: value if all(s[name] == value for s in every) else self._defaults[name]
+            for name, value in every[0].items()
+        }
 
     def _checked(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Settings as plain Python values, or an error that names the wrong one."""
@@ -352,15 +358,13 @@ class Optimizer(Saved):
 
         return step
 
-    def _padding(self, live: Iterable[Entry]) -> list[tuple[np.ndarray, int, Any]]:
-        """Padding rows that decay alone would move: (table, index, a copy of the row)."""
+    def _padding(self) -> list[tuple[np.ndarray, Any, Any]]:
+        """Padding rows that decay, or what it has left in the slots, would move: (table, index, a copy of the row)."""
         return [
             (e.tensor.data, i, e.tensor.data[i].copy())
-            for e in live
-            if e.group.settings["weight_decay"] > 0
-            and (i := getattr(e.tensor, "padding_idx", None)) is not None
-            and isinstance(e.g, np.ndarray)  # a row-sparse one leaves it alone anyway
-            and not e.g[i].any()
+            for e in self._padded
+            # a row-sparse gradient leaves it alone anyway
+            if isinstance(e.g, np.ndarray) and not e.g[i := e.tensor.padding_idx].any()
         ]
 
     def _prepare(self, entries: Iterable[Entry]) -> None:

@@ -31,8 +31,9 @@ class BaseModel(Composite, Saved, ABC):
 
     `NN`, whose layers make up its state, counts as one: `isinstance(NN(), BaseModel)`.
 
-    Raises: NotImplementedError in a method that the subclass does not define, and in `save_state` and `load_state`
-        without `state` and `restore`.
+    Raises:
+        NotImplementedError: in a method that the subclass does not define, and in `save_state` and `load_state`
+            without `state` and `restore`.
     """
 
     def fit(self, *data: Any, **settings: Any) -> Any:

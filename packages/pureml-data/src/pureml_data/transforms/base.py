@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pureml_core import Tensor
 
+from ..checks import refuse_masks
 from ..drawing import Drawing
 
 
@@ -26,7 +27,12 @@ class Transform(Drawing):
 
 
 def array_of(x: Any) -> np.ndarray:
-    """The values of an array-like or of an untracked Tensor; of a tracked one, NumPy's protocol raises."""
+    """The values of an array-like or of an untracked Tensor; of a tracked one, NumPy's protocol raises.
+
+    Raises:
+        TypeError: a masked array.
+    """
+    refuse_masks("a transform", x)
     return x.data if isinstance(x, Tensor) and not x.requires_grad else np.asarray(x)
 
 
@@ -42,3 +48,10 @@ def number(name: str, value: Any, low: float = -math.inf, high: float = math.inf
     if not (math.isfinite(value) and low <= value <= high):
         raise ValueError(f"{name} must be a finite number from {low:g} to {high:g}, given {value!r}")
     return float(value)
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    """Two values of a tuple or list."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ValueError(f"{name} must be a pair, given {value!r}")
+    return value[0], value[1]

@@ -13,7 +13,7 @@ from pureml_core import generator
 
 from ..checks import whole
 from ..filling import filling
-from .base import Transform, array_of, like, number
+from .base import Transform, array_of, like, number, pair
 
 Seed = int | np.random.Generator | None
 
@@ -97,7 +97,7 @@ class RandomCrop(ImageTransform):
         self.fill = number("RandomCrop: fill", fill)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        return _random_windows(x, self.padding, self.size, self.fill, self.rng)
+        return _random_windows(type(self).__name__, x, self.padding, self.size, self.fill, self.rng)
 
 
 class RandomShift(ImageTransform):
@@ -117,7 +117,7 @@ class RandomShift(ImageTransform):
         self.fill = number("RandomShift: fill", fill)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        return _random_windows(x, self.shift, (x.shape[-2], x.shape[-1]), self.fill, self.rng)
+        return _random_windows(type(self).__name__, x, self.shift, (x.shape[-2], x.shape[-1]), self.fill, self.rng)
 
 
 class RandomHorizontalFlip(ImageTransform):
@@ -163,7 +163,7 @@ class RandomRotation(ImageTransform):
     ) -> None:
         super().__init__(channels=channels, seed=seed)
         name = "RandomRotation: degrees"
-        low, high = _two(name, degrees) if isinstance(degrees, tuple | list) else (-number(name, degrees), degrees)
+        low, high = pair(name, degrees) if isinstance(degrees, tuple | list) else (-number(name, degrees), degrees)
         self.degrees = number(name, low), number(name, high)
         if self.degrees[0] > self.degrees[1]:
             raise ValueError(f"RandomRotation: degrees must be (low, high) or a number >= 0, given {degrees!r}")
@@ -202,7 +202,7 @@ class GaussianNoise(ImageTransform):
         self.std = number("GaussianNoise: std", std, 0)
         self.clip = None
         if clip is not None:
-            low, high = (number("GaussianNoise: clip", limit) for limit in _two("GaussianNoise: clip", clip))
+            low, high = (number("GaussianNoise: clip", limit) for limit in pair("GaussianNoise: clip", clip))
             if low > high:
                 raise ValueError(f"GaussianNoise: clip must be (low, high), given {clip!r}")
             self.clip = low, high
@@ -324,14 +324,21 @@ def bilinear(x: np.ndarray, rows: np.ndarray, columns: np.ndarray, fill: float) 
 
 
 def _random_windows(
-    x: np.ndarray, padding: tuple[int, int], size: tuple[int, int], fill: float, rng: np.random.Generator
+    where: str,
+    x: np.ndarray,
+    padding: tuple[int, int],
+    size: tuple[int, int],
+    fill: float,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """A window of each image (B, C, H, W), once it has been padded, at a random place."""
     b, c, h, w = x.shape
     (above, left), (height, width) = padding, size
     if height > h + 2 * above or width > w + 2 * left:
-        raise ValueError(f"given images of {h} × {w} with a padding of {padding}, needed at least {height} × {width}")
-    padded = np.full((b, c, h + 2 * above, w + 2 * left), filling("fill", fill, x.dtype))
+        raise ValueError(
+            f"{where}: given images of {h} × {w} with a padding of {padding}, needed at least {height} × {width}"
+        )
+    padded = np.full((b, c, h + 2 * above, w + 2 * left), filling(f"{where}: fill", fill, x.dtype))
     padded[:, :, above : above + h, left : left + w] = x
     rows = rng.integers(h + 2 * above - height + 1, size=b)
     columns = rng.integers(w + 2 * left - width + 1, size=b)
@@ -340,11 +347,5 @@ def _random_windows(
 
 
 def _pair(name: str, value: Any, low: int) -> tuple[int, int]:
-    first, second = _two(name, value) if isinstance(value, tuple | list) else (value, value)
+    first, second = pair(name, value) if isinstance(value, tuple | list) else (value, value)
     return whole(name, first, low), whole(name, second, low)
-
-
-def _two(name: str, value: Any) -> tuple[Any, Any]:
-    if not isinstance(value, tuple | list) or len(value) != 2:
-        raise ValueError(f"{name} must be a pair, given {value!r}")
-    return value[0], value[1]

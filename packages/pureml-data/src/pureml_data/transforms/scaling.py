@@ -10,7 +10,7 @@ from pureml_core.state import StateMismatch, check_kind, decode, encode, kind_of
 
 from ..checks import whole
 from ..dataset import BatchDataset
-from .base import Transform, array_of, like, number
+from .base import Transform, array_of, like, number, pair
 
 
 class Scaler(Transform):
@@ -242,9 +242,7 @@ class MinMax(Scaler):
 
     def __init__(self, range: tuple[float, float] = (0.0, 1.0), *, axis: int | tuple[int, ...] | None = 0) -> None:
         super().__init__(axis)
-        if not isinstance(range, tuple | list) or len(range) != 2:
-            raise ValueError(f"MinMax: range must be a pair, given {range!r}")
-        a, b = range
+        a, b = pair("MinMax: range", range)
         self.range = number("MinMax: range[0]", a), number("MinMax: range[1]", b)
         if not self.range[0] < self.range[1]:
             raise ValueError(f"MinMax: range must rise, given {range}")

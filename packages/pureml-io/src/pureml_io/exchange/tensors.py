@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import struct
 import tokenize
 import zipfile
@@ -38,6 +39,8 @@ def arrays_of(obj: Any) -> dict[str, np.ndarray]:
         return dict(obj.arrays)
     if isinstance(obj, Mapping):
         if all(isinstance(x, Tensor | np.ndarray | np.generic) for x in obj.values()):
+            if masked := [name for name, x in obj.items() if isinstance(x, np.ma.MaskedArray)]:
+                raise TypeError(f"array {masked[0]!r} is masked, and its mask would be lost; give its filled(...)")
             arrays = {str(name): x.data if isinstance(x, Tensor) else np.asarray(x) for name, x in obj.items()}
             if len(arrays) < len(obj):
                 raise ValueError(f"given the keys {list(obj)!r:.200}, of which some are the same as texts")
@@ -113,12 +116,14 @@ def refuse_pickle(start: bytes, path: str | PathLike[str]) -> None:
 
 @contextlib.contextmanager
 def reading(path: str | PathLike[str], kind: str) -> Iterator[None]:
-    """Whatever is found wrong with a file is one ArchiveError, which names it."""
+    """Whatever is found wrong with a file is one ArchiveError, which names it; a failing disk stays an OSError."""
     try:
         yield
     except ArchiveError as error:
         raise type(error)(f"{path}: {error}") from error
     except UNSOUND as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):  # which zipfile makes of bad offsets
+            raise
         raise ArchiveError(f"{path}: not {kind}: {error or type(error).__name__}") from error
 
 

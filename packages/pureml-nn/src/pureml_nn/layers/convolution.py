@@ -54,7 +54,7 @@ class _Convolution(Layer):
         self.use_bias = bool(use_bias)
         self.method, self.nonlinearity = method, nonlinearity
         self.seed = draw_seed(seed)
-        self.training = bool(training)
+        self._training = bool(training)
 
         here, there = self.in_channels // self.groups, self.out_channels // self.groups
         entries = math.prod(self.kernel_size)

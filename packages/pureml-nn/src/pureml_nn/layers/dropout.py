@@ -36,7 +36,7 @@ class Dropout(Layer):
         self.p = float(p)
         self.seed = draw_seed(seed)
         self.rng = generator(self.seed)
-        self.training = bool(training)
+        self._training = bool(training)
 
     def forward(self, X: Tensor) -> Tensor:
         """(...) -> (...)"""

@@ -86,7 +86,7 @@ class Embedding(Layer):
             self.W.data[self.padding_idx] = 0
         if self.padding_idx is not None:
             self.W.padding_idx = self.padding_idx  # tells optimizers to leave the row alone
-        self.training = bool(training)
+        self._training = bool(training)
 
     def forward(self, X: Any) -> Tensor:
         """(...) -> (..., D)"""

@@ -45,7 +45,7 @@ class LayerNorm(Layer):
         self.use_bias = bool(bias)
         self.gamma = _given(name, "gamma", gamma, self.shape, 1.0)
         self.beta = _given(name, "beta", beta, self.shape, 0.0, self.gamma.dtype) if bias else None
-        self.training = bool(training)
+        self._training = bool(training)
 
     def forward(self, X: Tensor) -> Tensor:
         """(..., *shape) -> (..., *shape)"""
@@ -88,7 +88,7 @@ class RMSNorm(Layer):
         self.shape = _shape("RMSNorm", shape)
         self.eps = _eps("RMSNorm", eps)
         self.gamma = _given("RMSNorm", "gamma", gamma, self.shape, 1.0)
-        self.training = bool(training)
+        self._training = bool(training)
 
     def forward(self, X: Tensor) -> Tensor:
         """(..., *shape) -> (..., *shape)"""
@@ -124,7 +124,7 @@ class _BatchNorm(Layer):
         self.beta = _given(name, "beta", beta, shape, 0.0, self.gamma.dtype)
         self.running_mean = _buffer(name, "running_mean", running_mean, shape, 0.0, self.gamma.dtype)
         self.running_variance = _buffer(name, "running_variance", running_variance, shape, 1.0, self.gamma.dtype)
-        self.training = bool(training)
+        self._training = bool(training)
 
     def forward(self, X: Tensor) -> Tensor:
         X = _with_channels(type(self).__name__, X, self.num_features, self._ranks, self.gamma.dtype)
@@ -220,7 +220,7 @@ class GroupNorm(Layer):
         shape = (self.num_channels,)
         self.gamma = _given(name, "gamma", gamma, shape, 1.0) if affine else None
         self.beta = _given(name, "beta", beta, shape, 0.0, self.gamma.dtype) if self.gamma is not None else None
-        self.training = bool(training)
+        self._training = bool(training)
 
     def forward(self, X: Tensor) -> Tensor:
         """(B, C, ...) -> (B, C, ...)"""

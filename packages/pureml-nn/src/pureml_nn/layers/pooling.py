@@ -29,13 +29,13 @@ class _Pool(Layer):
         self.padding = paddings(name, padding, self.axes)
         self.dilation = sizes(name, "dilation", dilation, self.axes)
         self.pad_with = float(pad_with)
-        self.training = bool(training)
+        self._training = bool(training)
         if self.pad_with == -math.inf and not isinstance(self.padding, str):
             for k, p, d in zip(self.kernel_size, self.padding, self.dilation, strict=True):
                 if p > d * (k - 1):
                     raise ValueError(
                         f"{name}: given padding {p} with windows of {k} and dilation {d}, so that the first holds "
-                        "nothing but padding; needed padding of at most half a window"
+                        f"nothing but padding; needed padding of at most {d * (k - 1)}"
                     )
 
     def forward(self, X: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ def _check_windows(name: str, n: int, before: int, m: int, k: int, stride: int, 
         if not ((places >= 0) & (places < n)).any(axis=1).all():
             raise ValueError(
                 f"{name}: with padding {before}, windows of {k} with stride {stride} and dilation {dilation} over {n} "
-                "entries, some hold nothing but padding; needed padding of at most half a window"
+                "entries, some hold nothing but padding; needed less padding"
             )
 
 

@@ -36,9 +36,8 @@ class Archive:
         if not path.is_file():
             raise FileNotFoundError(f"{path}: the MNIST archive is missing; {_REMEDY}")
         self.path = path
-        self.store = Zip(path, mode="r")
         with self._reading():
-            self.store._sync_open()
+            self.store = Zip.opened(path)
             self.images: Any = zarr.open_array(self.store, path=f"{part}/images", mode="r")
             labels = zarr.open_array(self.store, path=f"{part}/labels", mode="r")
             for array, shape in (

@@ -68,13 +68,13 @@ def _pool(kind: str) -> Converter:
     return convert
 
 
+CONVERTERS["pureml_nn.max_along"] = _pool("MaxPool")
+CONVERTERS["pureml_nn.mean_along"] = _pool("AveragePool")
+
+
 @converts("pureml_nn.first_max")
 def _first_max(call: Call) -> str:
     return call.node("ReduceMax", call.input(0), call.constant(np.array([-1], np.int64)), keepdims=0)
-
-
-CONVERTERS["pureml_nn.max_along"] = _pool("MaxPool")
-CONVERTERS["pureml_nn.mean_along"] = _pool("AveragePool")
 
 
 @converts("pureml_nn.split_heads")

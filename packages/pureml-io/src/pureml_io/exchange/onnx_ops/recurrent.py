@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def _recurrent(kind: str, order: list[int], states: int, hidden_bias: bool) -> Converter:
-    """
+    """The converter to ONNX's RNN, GRU or LSTM.
+
     Args:
         order: which gate of ours stands at each place there.
         states: how many parts the state has.

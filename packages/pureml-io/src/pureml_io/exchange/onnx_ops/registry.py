@@ -13,6 +13,8 @@ CONVERTERS: dict[str, Converter] = {}  # "pureml_core.exp" -> how
 
 
 def converts(*keys: str) -> Callable[[Converter], Converter]:
+    """Enter a converter for the operations of these keys."""
+
     def enter(f: Converter) -> Converter:
         CONVERTERS.update(dict.fromkeys(keys, f))
         return f
