@@ -257,9 +257,9 @@ def test_refused_at_save(tmp_path, state, error, message):
 
 @pytest.mark.parametrize("level", [-1, 10])
 def test_compression_level(tmp_path, level):
-    with pytest.raises(ValueError, match="save: given compression_level .*, needed 0 to 9"):
+    with pytest.raises(ValueError, match=r"save: given compression_level .*, needed 0 to 9"):
         save(some_state(), tmp_path / "a", compression_level=level)
-    with pytest.raises(TypeError, match="save: given compression_level 'fast', needed 0 to 9"):
+    with pytest.raises(TypeError, match=r"save: given compression_level 'fast', needed 0 to 9"):
         save(some_state(), tmp_path / "a", compression_level="fast")
 
 
