@@ -80,3 +80,8 @@ def test_training_on_arrays_loads_no_zarr(run_python: Callable[..., str]) -> Non
         "optimizer.step()\n"
         "assert 'zarr' not in sys.modules\n"
     )
+
+
+def test_what_stands_in_two_packages_is_one_text(root: Path) -> None:
+    texts = {path.read_text() for path in root.glob("packages/*/src/*/blosc_guard.py")}
+    assert len(texts) == 1 and len(list(root.glob("packages/*/src/*/blosc_guard.py"))) == 2

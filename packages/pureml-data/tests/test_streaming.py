@@ -8,6 +8,7 @@ import os
 import pickle
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import threading
@@ -16,11 +17,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numcodecs
 import numpy as np
 import pytest
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from numcodecs.checksum32 import CRC32C
 from pureml_core import Tensor
 from pureml_data import ChunkSampler, DataLoader, ZarrDataset, write_zarr
 from pureml_data.chunks import ChunkReader
@@ -552,6 +555,34 @@ def test_no_array_is_unpickled(tmp_path, name):
     assert not made.exists()
     pickle.loads(payload)
     assert made.exists()  # it would have done so
+
+
+BLOSC = {  # how a chunk of 4 float32 is packed
+    "zarr v3": {"compressors": zarr.codecs.BloscCodec(), "filters": None},
+    "zarr v2": {"zarr_format": 2, "compressors": numcodecs.Blosc(), "filters": None},
+    "a filter of v2": {"zarr_format": 2, "compressors": None, "filters": [numcodecs.Blosc()]},
+    "shards": {"compressors": zarr.codecs.BloscCodec(), "filters": None, "chunks": (4,), "shards": (4,)},
+}
+
+
+@pytest.mark.parametrize("cut", [16, 10, 0])
+@pytest.mark.parametrize("name", BLOSC)
+def test_a_chunk_that_lies_about_its_size_is_refused(tmp_path, name, cut):
+    source = tmp_path / "a"
+    array = zarr.create_array(source, shape=(4,), dtype="f4", **{"chunks": (4,), **BLOSC[name]})
+    array[:] = np.arange(1, 5)
+    assert ZarrDataset(source)[:][0].data.tolist() == [1, 2, 3, 4]
+    (file,) = (path for path in source.rglob("*") if path.is_file() and "zarr" not in path.name and path.name[0] != ".")
+    chunk = struct.pack("<BBBBIII", 2, 1, 0x93, 4, 16, 16, 32)  # "I am a copy of 16 bytes", of which none are there
+    file.write_bytes(sharded(chunk[:cut]) if name == "shards" else chunk[:cut])
+    with pytest.raises(ValueError, match=r"bytes (claims to be 32|has no header)"):
+        ZarrDataset(source)[:]
+
+
+def sharded(chunk):
+    """The file of a shard with one chunk: the chunk, where it is, and a crc32c of that."""
+    index = struct.pack("<QQ", 0, len(chunk))
+    return chunk + index + struct.pack("<I", CRC32C.checksum(index))
 
 
 def test_any_use_after_close_is_an_error(folder):

@@ -1,8 +1,11 @@
-"""What a block's attribute says of its dtype is not believed where the array cannot hold it."""
+"""What a block's attribute and its chunks say of themselves is not believed where it cannot be."""
+
+import struct
 
 import numpy as np
 import pytest
 import zarr
+from numcodecs.checksum32 import CRC32C
 from pureml_io import ArchiveError, ArrayStorage
 
 LIES = {
@@ -26,3 +29,12 @@ def test_lies_of_the_attribute(tmp_path, name):
     zarr.open_group(path, mode="r+")["b"].attrs["pureml_block"] = LIES[name]
     with ArrayStorage(path, "r") as storage, pytest.raises(ArchiveError, match="block 'b'"):
         storage.read("b")
+
+
+def test_a_chunk_that_lies_about_its_size_is_refused(tmp_path):
+    with ArrayStorage(tmp_path / "a", "w") as storage:
+        storage.write(np.arange(4.0), "b", arrays_per_chunk=4)
+        chunk = struct.pack("<BBBBIII", 2, 1, 0x93, 8, 32, 32, 48)  # a copy of 32 bytes, of which none are there
+        (tmp_path / "a.zarr/b/c/0").write_bytes(chunk + struct.pack("<I", CRC32C.checksum(chunk)))
+        with pytest.raises(ArchiveError, match=r"block 'b': .*a chunk of 16 bytes claims to be 48"):
+            storage.read("b")

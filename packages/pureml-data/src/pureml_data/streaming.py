@@ -203,6 +203,7 @@ _DAMAGE = (
     AttributeError,
     ArithmeticError,
     RuntimeError,
+    SystemError,  # numcodecs
 )
 
 
@@ -290,11 +291,9 @@ def _opened(source: Any, store: Any, wanted: tuple[str, ...] | None) -> dict[str
             if not isinstance(found, zarr.Array):
                 raise KeyError(f"{source}: the group has no array {name!r}")
             arrays[name] = found
-    if note is None:
-        return arrays
-    from .zarr_stores import without_gaps
+    from .zarr_stores import as_read
 
-    return {name: without_gaps(array) for name, array in arrays.items()}
+    return {name: as_read(array, gaps=note is None) for name, array in arrays.items()}
 
 
 @contextmanager

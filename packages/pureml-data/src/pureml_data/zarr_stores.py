@@ -12,6 +12,8 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import FsspecStore, ObjectStore, StorePath, WrapperStore, ZipStore
 
+from .blosc_guard import guarded
+
 
 class WithoutGaps(WrapperStore[Store]):
     """A store in which everything that is asked for must be there."""
@@ -23,10 +25,13 @@ class WithoutGaps(WrapperStore[Store]):
         return value
 
 
-def without_gaps(array: zarr.Array[Any]) -> zarr.Array[Any]:
-    """An array in which a missing chunk is an error, where zarr would give its fill value."""
-    path = StorePath(WithoutGaps(array.store_path.store), array.path)
-    return zarr.Array(zarr.AsyncArray(array.metadata, path))
+def as_read(array: zarr.Array[Any], *, gaps: bool) -> zarr.Array[Any]:
+    """An array as it is read: by `blosc_guard`, and unless there may be `gaps`, a missing chunk is an error.
+
+    Zarr gives its fill value for one.
+    """
+    path = array.store_path if gaps else StorePath(WithoutGaps(array.store_path.store), array.path)
+    return zarr.Array(zarr.AsyncArray(guarded(array.metadata), path))
 
 
 class Zip(ZipStore):

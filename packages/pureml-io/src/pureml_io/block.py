@@ -68,7 +68,7 @@ class Block:
         """Rows by a number, a forward slice or an array of numbers, all within bounds."""
         from .stores import view, without_gaps
 
-        array = view(self.array, store=without_gaps(self.array)) if self.ours else self.array
+        array = view(self.array, store=without_gaps(self.array) if self.ours else None)
         rows = np.asarray(array.oindex[ids] if isinstance(ids, np.ndarray) else array[ids])
         if self.coded:
             return np.ascontiguousarray(rows).view(self.dtype)[..., 0]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import zarr
 
 # What zipfile, zarr and its codecs raise on data that are not what they should be.
-_DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, EOFError, zlib.error, zipfile.BadZipFile)
+_DAMAGE = (ValueError, TypeError, KeyError, RuntimeError, SystemError, EOFError, zlib.error, zipfile.BadZipFile)
 
 
 def _failures_at(path: Path | str) -> tuple[type[Exception], ...]:

@@ -10,6 +10,7 @@ from zarr.abc.store import ByteRequest, Store
 from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import StorePath, WrapperStore
 
+from .blosc_guard import guarded
 from .container import ArchiveError
 
 
@@ -31,7 +32,10 @@ def without_gaps(array: zarr.Array[Any]) -> WithoutGaps:
 def view(
     array: zarr.Array[Any], *, shape: tuple[int, ...] | None = None, store: Store | None = None
 ) -> zarr.Array[Any]:
-    """An array by other metadata than those that are stored, or through another store; nothing is written."""
-    metadata: Any = dataclasses.replace(array.metadata, shape=array.shape if shape is None else shape)
+    """An array by other metadata than those that are stored, or through another store; nothing is written.
+
+    Its chunks are read by `blosc_guard`.
+    """
+    metadata: Any = guarded(dataclasses.replace(array.metadata, shape=array.shape if shape is None else shape))
     path = array.store_path if store is None else StorePath(store, array.path)
     return zarr.Array(zarr.AsyncArray(metadata, path, config={"write_empty_chunks": True}))
