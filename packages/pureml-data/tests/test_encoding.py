@@ -156,3 +156,9 @@ def test_label_encoder_refuses():
     assert encoder(["b"]).tolist() == [1]
     with pytest.raises(RuntimeError, match="not fitted"):
         LabelEncoder()(["a"])
+
+
+def test_multi_hot_takes_a_column_of_sets():
+    sets = np.empty(3, dtype=object)
+    sets[:] = [[0, 2], [3], []]
+    np.testing.assert_array_equal(multi_hot(4, sets), multi_hot(4, list(sets)))

@@ -418,6 +418,15 @@ def test_on_s3(folder):
             assert sorted(numbers(DataLoader(dataset, 10, sampler=dataset.sampler(seed=0)))) == Y.tolist()
         with pytest.raises(FileNotFoundError):
             ZarrDataset("s3://bucket/nowhere", storage_options=options)
+        target = "s3://bucket/new/xy.zarr"
+        assert write_zarr(target, zip(X, Y, strict=True), chunk=10, storage_options=options) == N
+        with ZarrDataset(target, storage_options=options) as dataset:
+            np.testing.assert_array_equal(dataset[:][1].data, Y)
+        with pytest.raises(FileExistsError, match="remove it or take another name"):
+            write_zarr(target, X, storage_options=options)
+        server.stop()
+        with pytest.raises(OSError, match=r"^s3://bucket/other: "):
+            write_zarr("s3://bucket/other", X, storage_options=options | {"retry_config": {"max_retries": 0}})
     finally:
         server.stop()
 
@@ -776,3 +785,44 @@ def test_more_than_memory_needs_little(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
     n, grown = map(int, done.stdout.split())
     assert n == 2560 and grown < 40
+
+
+def test_a_url_is_written_whole_or_emptied(tmp_path):
+    pytest.importorskip("obstore", reason="needs pureml-data[remote]")
+    url = (tmp_path / "a").as_uri()
+    (tmp_path / "a").mkdir()
+    assert write_zarr(url, ({"x": x, "y": y} for x, y in zip(X, Y, strict=True)), chunk=10) == N
+    np.testing.assert_array_equal(ZarrDataset(url, ["y"])[:][0].data, Y)
+    with pytest.raises(FileExistsError, match="remove it or take another name"):
+        write_zarr(url, X)
+    np.testing.assert_array_equal(ZarrDataset(tmp_path / "a", ["y"])[:][0].data, Y)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        write_zarr((tmp_path / "b").as_uri(), interrupted(X), chunk=10)
+    assert not [path for path in (tmp_path / "b").rglob("*") if path.is_file()]
+
+
+def interrupted(samples):
+    yield from samples
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize(
+    ("path", "samples", "settings", "error", "says"),
+    [
+        ("a", X, {"storage_options": {}}, ValueError, "storage_options are for a URL"),
+        ("http://127.0.0.1:9/a", X, {}, ValueError, "an HTTP server is not written to"),
+        ("nonsense://a/b", X, {}, ValueError, "cannot be opened"),
+        ("a", 5, {}, TypeError, "given samples as int, needed an iterable"),
+        ("a", {"x": X}, {}, TypeError, "given samples as dict, needed an iterable of samples; columns"),
+    ],
+)
+def test_where_and_what_cannot_be_written(path, samples, settings, error, says):
+    pytest.importorskip("obstore", reason="needs pureml-data[remote]")
+    with pytest.raises(error, match=says):
+        write_zarr(path, samples, **settings)
+
+
+def test_a_zip_behind_a_url_is_refused():
+    with pytest.raises(ValueError, match="a zip behind a URL is not read; fetch it"):
+        ZarrDataset("http://127.0.0.1:9/a.zip")

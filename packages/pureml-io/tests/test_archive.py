@@ -540,3 +540,11 @@ def test_booleans_are_true_or_false(path):
     rewritten(path, entries.items())
     with pytest.raises(ArchiveError, match="neither true nor false"):
         load(path)
+
+
+def test_a_url_is_no_file():
+    for name in ("http://host/x.pureml.zip", "s3://bucket/x"):
+        with pytest.raises(ValueError, match="state archives are files; fetch it"):
+            load(name)
+        with pytest.raises(ValueError, match="state archives are files"):
+            save(State("a/1"), name)

@@ -38,3 +38,14 @@ def test_a_chunk_that_lies_about_its_size_is_refused(tmp_path):
         (tmp_path / "a.zarr/b/c/0").write_bytes(chunk + struct.pack("<I", CRC32C.checksum(chunk)))
         with pytest.raises(ArchiveError, match=r"block 'b': .*a chunk of 16 bytes claims to be 48"):
             storage.read("b")
+
+
+@pytest.mark.filterwarnings("ignore:The data type")  # zarr's, of types without a finished specification
+def test_what_no_block_can_hold_is_refused(tmp_path):
+    group = zarr.create_group(tmp_path / "a.zarr")
+    group.create_array("bytes", shape=(2,), chunks=(2,), dtype=zarr.dtype.VariableLengthBytes())
+    group.create_array("text", shape=(2,), chunks=(2,), dtype="T")
+    with ArrayStorage(tmp_path / "a", "r") as storage:
+        for name in ("bytes", "text"):
+            with pytest.raises(ArchiveError, match="a block holds booleans, numbers up to 64 bits, text or dates"):
+                storage.read(name)

@@ -3,6 +3,8 @@
 import gc
 import random
 import shutil
+import subprocess
+import sys
 import threading
 import time
 
@@ -376,3 +378,24 @@ def test_a_forged_state_is_skipped_by_its_path(tmp_path, literals, says):
     checkpoint.save(1)
     save(State("pureml_io.Checkpoint/1", {"x.w": np.zeros(2)}, literals), tmp_path / "step-0000000002")
     assert checkpoint.restore().skipped == [f"{tmp_path / 'step-0000000002.pureml.zip'}: {says}"]
+
+
+UNTOLD = """
+import resource, signal, sys
+import numpy as np
+from pureml_io import Checkpoint
+
+checkpoint = Checkpoint(sys.argv[1], {"rng": np.random.default_rng(0)}, background=True)
+checkpoint.save(1)
+checkpoint.wait()
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))  # as if the disk were full
+checkpoint.save(2)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource limits")
+def test_an_error_that_no_call_raised_is_told_at_the_end(tmp_path):
+    done = subprocess.run([sys.executable, "-c", UNTOLD, str(tmp_path)], capture_output=True, text=True)
+    assert "RuntimeWarning: Checkpoint: a file was not written: OSError" in done.stderr, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["step-0000000001.pureml.zip"]

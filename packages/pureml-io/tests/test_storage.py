@@ -686,3 +686,10 @@ def test_a_url_without_the_extra_says_what_to_install():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert "ImportError" in done.stderr and "pip install pureml-io[remote]" in done.stderr
+
+
+def test_a_zip_in_a_folder_is_named_after_it(tmp_path):
+    with ArrayStorage.compress_and_cleanup(tmp_path / "v1.2", 3) as storage:
+        storage.write(ROWS, "b", arrays_per_chunk=3)
+    assert [path.name for path in (tmp_path / "v1.2").iterdir()] == ["v1.2.zip"]
+    np.testing.assert_array_equal(ArrayStorage(tmp_path / "v1.2" / "v1.2.zip", "r").read("b"), ROWS)

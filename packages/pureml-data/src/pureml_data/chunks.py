@@ -134,7 +134,7 @@ def in_bounds(indices: np.ndarray, n: int) -> np.ndarray:
 
 class ChunkSampler(Sampler):
     """A random order for samples that lie in chunks: the chunks in a random order, and in it the samples of every
-    `window` successive chunks among themselves.
+    `window` successive chunks among themselves. (The samples of a last chunk that is shorter cannot come everywhere.)
 
     A reader that holds a window of samples then decodes each chunk once an epoch. The larger the window, the better
     the mixture; with one as long as the dataset it is perfect. Needs 4 bytes a sample (8 from 2³¹).

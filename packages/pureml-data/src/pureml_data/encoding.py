@@ -60,6 +60,8 @@ def multi_hot(dims: int, labels: Any, *, dtype: Any = np.float64) -> Any:
            [0., 0., 0., 1.],
            [0., 0., 0., 0.]])
     """
+    if isinstance(labels, np.ndarray) and labels.dtype == object:  # of sets, such as a column of pandas
+        labels = list(labels)
     if isinstance(labels, Tensor | np.ndarray) or not isinstance(labels, Iterable):
         array = as_array("multi_hot", labels)
         if array.ndim not in (1, 2):

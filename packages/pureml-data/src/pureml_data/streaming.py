@@ -240,6 +240,8 @@ def _store(source: Any, options: Mapping[str, Any]) -> Iterator[Any]:
     from .zarr_stores import Zip, remote
 
     if _is_url(source):
+        if source.lower().endswith(".zip"):
+            raise ValueError(f"{source}: a zip behind a URL is not read; fetch it, or put what is in it there")
         store: Any = remote(source, options)
     elif Path(source).is_dir():
         store = LocalStore(source, read_only=True)

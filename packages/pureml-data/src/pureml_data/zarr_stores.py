@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,8 +78,8 @@ def after_fork(node: Any) -> Any:
 NO_FORK = "connections do not survive a fork; give the DataLoader start_method='spawn'"
 
 
-def remote(url: str, options: Mapping[str, Any]) -> Store:
-    """A store for reading, rooted at a URL. When its server fails, cannot be reached or does not list: OSError.
+def remote(url: str, options: Mapping[str, Any], *, read_only: bool = True) -> Any:
+    """A store rooted at a URL. When its server fails, cannot be reached or does not list: OSError.
 
     Raises:
         ValueError: the kind of URL is unknown, or it and the options do not fit.
@@ -91,24 +92,37 @@ def remote(url: str, options: Mapping[str, Any]) -> Store:
         raise ImportError(f"{url}: needs obstore; pip install pureml-data[remote]") from error
 
     class Remote(ObjectStore[Any]):
+        @contextmanager
+        def failing(self, what: str = "") -> Iterator[None]:
+            """A context in which a failing server is an OSError."""
+            try:
+                yield
+            except BaseError as error:
+                raise OSError(f"{url}: {what}{_first_line(error)}") from error
+
         async def get(
             self, key: str, prototype: BufferPrototype, byte_range: ByteRequest | None = None
         ) -> Buffer | None:
-            try:
+            with self.failing():
                 return await super().get(key, prototype, byte_range)
-            except BaseError as error:
-                raise OSError(f"{url}: {_first_line(error)}") from error
 
         async def list_dir(self, prefix: str) -> AsyncGenerator[str, None]:
-            try:
+            with self.failing("its server does not list names, give fields: "):
                 async for key in super().list_dir(prefix):
                     yield key
-            except BaseError as error:
-                raise OSError(f"{url}: its server does not list names, give fields: {_first_line(error)}") from error
+
+        def holds_something(self) -> bool:
+            with self.failing():
+                return any(len(found) for found in self.store.list())
+
+        def remove_all(self) -> None:
+            with self.failing():
+                for found in self.store.list():
+                    self.store.delete([entry["path"] for entry in found])
 
     plain = {"client_options": {"allow_http": True}} if url.startswith("http://") else {}
     try:
-        return Remote(from_url(url, **plain | dict(options)), read_only=True)
+        return Remote(from_url(url, **plain | dict(options)), read_only=read_only)
     except BaseError as error:
         raise ValueError(f"{url}: cannot be opened: {_first_line(error)}") from error
 

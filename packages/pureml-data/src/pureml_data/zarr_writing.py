@@ -25,19 +25,22 @@ def write_zarr(
     batched: bool = False,
     chunk: int | None = None,
     compression_level: int = 5,
+    storage_options: Mapping[str, Any] | None = None,
 ) -> int:
     """Write samples from any iterable, also one that never fits in memory, as a zarr folder that `ZarrDataset` reads.
 
     A sample is an array, Tensor or number; a tuple of these, for fields "0", "1", ...; or a mapping of names to these.
     All must be alike: fields, shapes, dtypes. A chunk of them is held in memory. The folder appears under its name
-    when it is complete and on disk, or not at all.
+    when it is complete and on disk, or not at all. Behind a URL, where nothing can be renamed, what was written is
+    removed if writing fails; a program that is killed leaves what it had written.
 
     Args:
-        path: the folder to be; nothing may be there yet.
+        path: the folder to be, or its URL (`s3://`, `gs://`, ...; extra `remote`); nothing may be there yet.
         samples: the samples, or with `batched` batches of them, of any sizes, along a first axis.
         batched: as above. The batches of a DataLoader are such.
         chunk: samples in a chunk; None: as many as fit into 4 MiB.
         compression_level: of Zstandard, 0 (none) to 9.
+        storage_options: settings of a URL's store, as for `ZarrDataset`.
 
     Returns:
         The number of samples.
@@ -45,7 +48,9 @@ def write_zarr(
     Raises:
         FileExistsError: there is something at `path`.
         ValueError: no samples, samples that are not alike, names that no array can have, or a setting out of range.
-        TypeError: a sample does not hold numbers, or a setting is of another type.
+        TypeError: a sample does not hold numbers, `samples` cannot be iterated, or a setting is of another type.
+        OSError: the disk or the server fails.
+        ImportError: `path` is a URL and obstore is not installed.
 
     >>> import tempfile
     >>> from pureml_data import ZarrDataset
@@ -61,17 +66,31 @@ def write_zarr(
     if whole("write_zarr: compression_level", compression_level, 0) > 9:
         raise ValueError(f"write_zarr: compression_level must be 0 to 9, given {compression_level}")
     flag("write_zarr: batched", batched)
-    target = Path(path)
+    if isinstance(samples, Mapping) or not isinstance(samples, Iterable):
+        raise TypeError(
+            f"write_zarr: given samples as {type(samples).__name__}, needed an iterable of samples; columns become one "
+            "by zip"
+        )
+    url = isinstance(path, str) and "://" in path
+    if storage_options is not None and not url:
+        raise ValueError(f"write_zarr: storage_options are for a URL, given {str(path)!r}")
+    with _at_url(str(path), storage_options or {}) if url else _folder(Path(path)) as store:
+        writer = _Writer(store, chunk, compression_level)
+        for sample in samples:
+            writer.put(sample, batched)
+        return writer.finish()
+
+
+@contextlib.contextmanager
+def _folder(target: Path) -> Iterator[Path]:
+    """A folder beside the target to write into, which gets its name and is on disk when the block ends."""
     if os.path.lexists(target):
         raise FileExistsError(f"{target}: exists; remove it or take another name")
     if not target.absolute().parent.is_dir():
         raise FileNotFoundError(f"{target.absolute().parent}: no such folder to write into")
     partial = target.with_name(f".{target.name[:40]}~{secrets.token_hex(8)}.tmp")
     try:
-        writer = _Writer(partial, chunk, compression_level)
-        for sample in samples:
-            writer.put(sample, batched)
-        n = writer.finish()
+        yield partial
         for file in [*partial.rglob("*"), partial]:
             _flush(file)
         os.rename(partial, target)
@@ -79,14 +98,32 @@ def write_zarr(
         shutil.rmtree(partial, ignore_errors=True)
         raise
     _flush(target.absolute().parent)
-    return n
+
+
+@contextlib.contextmanager
+def _at_url(url: str, options: Mapping[str, Any]) -> Iterator[Any]:
+    """A store behind a URL to write into, which is empty again if the block raises."""
+    from .zarr_stores import remote
+
+    if url.startswith(("http://", "https://")):
+        raise ValueError(f"{url}: an HTTP server is not written to; write a folder and put it there")
+    store = remote(url, options, read_only=False)
+    if store.holds_something():
+        raise FileExistsError(f"{url}: exists; remove it or take another name")
+    try:
+        with store.failing():
+            yield store
+    except BaseException:
+        with contextlib.suppress(OSError):  # the server that has failed
+            store.remove_all()
+        raise
 
 
 class _Writer:
     """Collects samples until they fill a chunk of every field, which it then writes."""
 
-    def __init__(self, folder: Path, chunk: int | None, level: int) -> None:
-        self.folder, self.chunk, self.level = folder, chunk, level
+    def __init__(self, store: Any, chunk: int | None, level: int) -> None:
+        self.store, self.chunk, self.level = store, chunk, level
         self.n = 0
         self.buffers: dict[str, np.ndarray] = {}
         self.arrays: dict[str, Any] = {}
@@ -141,7 +178,7 @@ class _Writer:
         size = sum(part[:1].nbytes for part in parts.values()) or max(part.dtype.itemsize for part in parts.values())
         chunk = self.chunk or max((4 << 20) // size, 1)
         if "" not in parts:
-            self.root = zarr.create_group(self.folder)
+            self.root = zarr.create_group(self.store)
         for name, part in parts.items():
             shape, dtype = (chunk, *part.shape[1:]), np.dtype(part.dtype.str)  # zarr takes one of C's equal integers
             blosc = BloscCodec(
@@ -152,7 +189,7 @@ class _Writer:
             )
             checksum = Crc32cCodec()  # Blosc reads past the end of a chunk that was cut off
             self.arrays[name] = zarr.create_array(
-                self.folder,
+                self.store,
                 name=name or None,
                 shape=shape,
                 chunks=tuple(max(length, 1) for length in shape),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from os import PathLike
@@ -51,6 +52,8 @@ class Contents:
 
 def archive_path(path: str | PathLike[str]) -> Path:
     """The path of an archive: `.pureml.zip` appended, once, and no other dot of the name touched."""
+    if "://" in os.fspath(path):
+        raise ValueError(f"given the URL {path!r}: state archives are files; fetch it, and load the open binary file")
     given = Path(path)
     if given.name in ("", ".."):
         raise ValueError(f"given the path {str(path)!r}, needed one that ends in a file name")

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 OURS = "pureml_block"  # the attribute of blocks that were written here: {"dtype": NumPy's name of it}
 CODED = {"U": np.uint32, "S": np.uint8, "M": np.int64, "m": np.int64}  # what a row of that kind is kept as
+KINDS = "biufcSUMm"
+HELD = "booleans, numbers up to 64 bits, text or dates"
 SLAB = 8 << 20  # bytes that are packed at a time: many chunks, which zarr does in threads
 MAX_CHUNK = 2**31 - 17  # bytes that Blosc takes
 LEVEL = 3
@@ -25,6 +27,8 @@ class Block:
 
     def __init__(self, array: zarr.Array[Any]) -> None:
         self.array = array
+        if array.dtype.kind not in KINDS:
+            raise ValueError(f"it holds {array.dtype}; a block holds {HELD}")
         own: Any = array.attrs.get(OURS)
         self.ours = own is not None
         self.dtype = np.dtype(own["dtype"] if self.ours else array.dtype).newbyteorder("=")
@@ -166,8 +170,8 @@ def row(given: Any) -> np.ndarray:
 
 
 def checked_dtype(dtype: np.dtype) -> np.dtype:
-    if dtype.kind not in "biufcSUMm" or dtype.itemsize == 0 or dtype.char in "gG":
-        raise TypeError(f"write: given arrays of {dtype}; a block holds booleans, numbers up to 64 bits, text or dates")
+    if dtype.kind not in KINDS or dtype.itemsize == 0 or dtype.char in "gG":
+        raise TypeError(f"write: given arrays of {dtype}; a block holds {HELD}")
     return dtype.newbyteorder("=")
 
 

@@ -10,6 +10,8 @@ import contextlib
 import math
 import operator
 import re
+import warnings
+import weakref
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -71,7 +73,8 @@ class Checkpoint:
         every: `save` does nothing at steps that are no multiple of it.
         best: "min" or "max": the file of the best metric stays too.
         background: write in a thread. `save` takes its snapshot, waits for the file before, and returns; what goes
-            wrong is raised by the next call after it, at the latest by `close()`.
+            wrong is raised by the next call after it, at the latest by `close()`; without any, it is a RuntimeWarning
+            when the program ends.
         compression_level: 0 to 9, as in `save`.
 
     Raises:
@@ -112,6 +115,8 @@ class Checkpoint:
         self._saved: int | None = None  # the last step that this object saved
         self._pool: ThreadPoolExecutor | None = None
         self._pending: Future[Path] | None = None
+        self._untold: list[Future[Path]] = []  # the pending one, whose error nobody has been told
+        weakref.finalize(self, _tell, self._untold)
 
     # ---- saving
 
@@ -162,11 +167,13 @@ class Checkpoint:
             return self._write(state, path, step)
         self._pool = self._pool or ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._pending = self._pool.submit(self._write, state, path, step)
+        self._untold.append(self._pending)
         return path
 
     def wait(self) -> None:
         """Until a file that is being written is there; raises what went wrong with it."""
         pending, self._pending = self._pending, None
+        self._untold.clear()
         if pending is not None:
             pending.result()
 
@@ -297,6 +304,17 @@ class Checkpoint:
 
     def _path(self, step: int) -> Path:
         return self.folder / f"step-{step:010d}{SUFFIX}"
+
+
+def _tell(untold: list[Future[Path]]) -> None:
+    """Warn of an error that no call has raised."""
+    for pending in untold:
+        if (error := pending.exception()) is not None:
+            warnings.warn(
+                f"Checkpoint: a file was not written: {type(error).__name__}: {error}; close() would have raised it",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
 
 def _number(metric: Any) -> float | None:

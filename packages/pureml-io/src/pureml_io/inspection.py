@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+import struct
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numcodecs.checksum32 import CRC32C  # type: ignore[import-untyped]
 from pureml_core.state import State
 
 from .archive import load
 from .archive_reading import FORMAT, MAX_JSON, archive_path, checked, fill, opened
+from .block import OURS
 from .container import ArchiveError
 from .exchange import load_ym_pure_ml
 from .exchange.tensors import UNSOUND, reading
@@ -219,7 +222,10 @@ def diff(a: str | PathLike[str], b: str | PathLike[str], *, max_bytes: int | Non
 
 def _loaded(path: Path, max_bytes: int | None) -> State:
     if not _ours(path):
-        return load_ym_pure_ml(path, max_bytes=max_bytes)
+        try:
+            return load_ym_pure_ml(path, max_bytes=max_bytes)
+        except ArchiveError as error:
+            raise ArchiveError(f"{error}; state archives and those of ym-pure-ml can be compared") from error
     with open(path, "rb") as file:
         return load(file, max_bytes=max_bytes)
 
@@ -284,7 +290,11 @@ def _ours(path: Path) -> bool:
 
 
 def _inspect_zarr(path: Path, check: bool) -> Inspection:
-    """Any zip of zarr v3 arrays, by its metadata; zip's CRC-32 is the check, for there need be no other."""
+    """Any zip of zarr v3 arrays, by its metadata.
+
+    The checks are zip's CRC-32 and, where chunks end in one, zarr's crc32c. Chunks may be missing, which zarr takes for
+    zeros, but not of a block of ArrayStorage.
+    """
     arrays = []
     packings = set()
     with open(path, "rb") as file, reading(path, "a zip of zarr v3 arrays"), zipfile.ZipFile(file) as archive:
@@ -308,8 +318,11 @@ def _inspect_zarr(path: Path, check: bool) -> Inspection:
             ):
                 chunks[owner].append(info)
         for name, of_array in chunks.items():
-            wrong = [info.filename for info in of_array if check and not _whole(archive, info)]
-            found = f"damaged: {', '.join(wrong)}" if wrong else "sound" if check else None
+            checksummed = about[name]["codecs"][-1]["name"] == "crc32c"
+            wrong = [info.filename for info in of_array if check and not _whole(archive, info, checksummed)]
+            if (missing := _needed(about[name]) - len(of_array)) > 0:
+                wrong.append(f"{missing} of its chunks, which are missing")
+            found = f"damaged: {', '.join(wrong)}" if check and wrong else "sound" if check else None
             stored = sum(info.file_size for info in of_array)
             arrays.append(ArrayEntry(name, *_described(about[name]), stored, len(of_array), found))
             packings.add(", ".join(codec["name"] for codec in about[name]["codecs"]))
@@ -319,7 +332,7 @@ def _inspect_zarr(path: Path, check: bool) -> Inspection:
         kind=None,
         size=path.stat().st_size,
         compression="; ".join(sorted(packings)) or "none",
-        checksums="zip's CRC-32",
+        checksums="zip's CRC-32, crc32c where chunks have one",
         literals=attributes,
         arrays=tuple(arrays),
     )
@@ -337,14 +350,26 @@ def _described(about: dict[str, Any]) -> tuple[str, tuple[int, ...], int]:
     return str(name), tuple(shape), math.prod(shape) * itemsize
 
 
-def _whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bool:
+def _needed(about: dict[str, Any]) -> int:
+    """How many chunks an array must have: all of a block of ArrayStorage, of any other none."""
+    if OURS not in (about.get("attributes") or {}):
+        return 0
+    chunk = about["chunk_grid"]["configuration"]["chunk_shape"]
+    if not all(type(size) is int and size > 0 for size in chunk):
+        raise ValueError(f"an array has chunks of {chunk!r:.80}")
+    return math.prod(-(-n // size) for n, size in zip(about["shape"], chunk, strict=True))
+
+
+def _whole(archive: zipfile.ZipFile, info: zipfile.ZipInfo, checksummed: bool) -> bool:
+    crc, last = 0, b""
     try:
         with archive.open(info) as entry:
-            while entry.read(1 << 20):
-                pass
+            while part := entry.read(1 << 20):
+                part = last + part
+                crc, last = CRC32C.checksum(part[:-4], crc), part[-4:]
     except UNSOUND:
         return False
-    return True
+    return not checksummed or last == struct.pack("<I", crc)
 
 
 def _json(archive: zipfile.ZipFile, name: str) -> dict[str, Any]:

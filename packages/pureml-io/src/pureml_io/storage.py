@@ -291,6 +291,7 @@ class ArrayStorage:
     def compress_and_cleanup(cls, output_pth: str | os.PathLike[str], compression_level: int) -> Iterator[Self]:
         """A temporary storage to write into, which becomes a zip when the block ends; arguments as for `compress`.
 
+        In a folder, the zip is named after the folder.
         If the block raises, nothing is written. The temporary folder (see `tempfile.gettempdir`) goes in any case.
         What cannot be a zip is refused before the block begins.
 
@@ -300,11 +301,14 @@ class ArrayStorage:
         level = checked_level("compress_and_cleanup", compression_level)
         if not isinstance(output_pth, str | os.PathLike):
             raise TypeError(f"compress_and_cleanup: given output_pth {output_pth!r}, needed a string or a pathlib.Path")
-        if is_zip(Path(output_pth)) and Path(output_pth).is_dir():
+        target = Path(output_pth)
+        if not is_zip(target):
+            target = target / f"{target.resolve().name}.zip"
+        if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder, needed a file name", str(output_pth))
         with tempfile.TemporaryDirectory(suffix=".zarr") as folder, cls(folder, "w") as storage:
             yield storage
-            storage.compress(output_pth, compression_level=level)
+            storage.compress(target, compression_level=level)
 
     # ---- inside
 
