@@ -5,6 +5,7 @@ from importlib.metadata import version as _version
 from .archive import load, save, validate
 from .archive_reading import Contents, MissingArrayError, archive_path
 from .checkpoint import Checkpoint, Restored
+from .comparison import Difference, diff
 from .container import ArchiveError
 from .exchange import (
     ExportError,
@@ -20,7 +21,7 @@ from .exchange import (
     save_safetensors,
     to_torch_state_dict,
 )
-from .inspection import Difference, Inspection, diff, inspect
+from .inspection import Inspection, inspect
 from .storage import ArrayStorage
 
 __version__ = _version("pureml-io")

@@ -175,6 +175,7 @@ class Plan:
                 self.batches.append(kind([e], slots_of(e)))
         for mates in filling.values():
             gather(mates)
+        self.padded = [e for e in entries if getattr(e.tensor, "padding_idx", None) is not None]
         self.data = [e.tensor.data for e in entries]
         self.kinds = [type(e.g) for e in entries]
         self.slots = [slots_of(batch.entries[0]) for batch in self.batches]
@@ -190,6 +191,15 @@ class Plan:
             and all(map(is_, [e.tensor.data for e in entries], self.data))
             and [type(e.g) for e in entries] == self.kinds
         )
+
+    def padding_rows(self) -> list[tuple[np.ndarray, Any, Any]]:
+        """Padding rows that decay, or what it has left in the slots, would move: (table, index, a copy of the row)."""
+        return [
+            (e.tensor.data, i, e.tensor.data[i].copy())
+            for e in self.padded
+            # a row-sparse gradient leaves it alone anyway
+            if isinstance(e.g, np.ndarray) and not e.g[i := e.tensor.padding_idx].any()
+        ]
 
     def apply(self, update_of: Callable[[Batch], Update]) -> None:
         """Update everything, block by block, on several threads if that pays; the numbers are the same.

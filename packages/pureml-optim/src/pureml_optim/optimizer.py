@@ -143,7 +143,6 @@ class Optimizer(Saved):
         self.initial_lr: float | None = None
         self._entries: list[Entry] = []
         self._plan: Plan | None = None
-        self._padded: list[Entry] = []  # of the plan, those with a padding row
         if isinstance(model_params, Iterable) and not isinstance(model_params, Composite | Mapping | Tensor):
             model_params = list(model_params)
         if isinstance(model_params, list) and model_params and all(isinstance(p, Mapping) for p in model_params):
@@ -209,10 +208,9 @@ class Optimizer(Saved):
             if self._plan is None or not (self._plan.holds(live) and self._plan.has(self._slot_shapes)):
                 self._prepare(live)
                 self._plan = Plan(live, self._slot_shapes, self.blocks)
-                self._padded = [e for e in live if getattr(e.tensor, "padding_idx", None) is not None]
             # A gradient that is not finite shows in the weights; the anomaly mode finds its origin.
             with np.errstate(all="ignore"):
-                padding = self._padding()
+                padding = self._plan.padding_rows()
                 self._plan.apply(self._update_of)
                 for table, i, row in padding:
                     table[i] = row
@@ -357,15 +355,6 @@ class Optimizer(Saved):
                     slot[np.abs(slot) < np.finfo(slot.dtype).tiny] = 0
 
         return step
-
-    def _padding(self) -> list[tuple[np.ndarray, Any, Any]]:
-        """Padding rows that decay, or what it has left in the slots, would move: (table, index, a copy of the row)."""
-        return [
-            (e.tensor.data, i, e.tensor.data[i].copy())
-            for e in self._padded
-            # a row-sparse gradient leaves it alone anyway
-            if isinstance(e.g, np.ndarray) and not e.g[i := e.tensor.padding_idx].any()
-        ]
 
     def _prepare(self, entries: Iterable[Entry]) -> None:
         """Give every entry its slots; raise before anything is updated."""
